@@ -1,0 +1,32 @@
+"""What comes out of a verifier: typed claims. Every field was signed by the hardware vendor's chain or follows from such a field."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from confide.attest.evidence import Kind
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Verified facts about one TEE, common to all kinds; each kind subclasses this with the vendor's own fields.
+
+    Attributes:
+        kind: which verifier made this.
+        simulated: the chain ends in a false vendor root of `confide-sim`.
+        measurements: vendor register name to digest, such as `("measurement", 48 bytes)`.
+        report_data: the bytes that carry the binding (64 for SGX, TDX and SEV-SNP).
+        platform_id: the chip or host identity in hex; empty when the hardware hides it.
+        tcb_status: the vendor's own word where it defines one, else None (AMD defines none).
+        advisories: vendor advisory identifiers that apply.
+        not_before, not_after: the intersection of all certificate and collateral windows used (UTC).
+    """
+
+    kind: Kind
+    simulated: bool
+    measurements: tuple[tuple[str, bytes], ...]
+    report_data: bytes
+    platform_id: str
+    tcb_status: str | None
+    advisories: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
