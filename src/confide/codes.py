@@ -4,6 +4,7 @@ A code is `area.reason`. Codes are never renamed or reused; a new cause gets a n
 """
 
 from enum import Enum, IntEnum, StrEnum
+from typing import Self
 
 
 class Remedy(StrEnum):
@@ -38,7 +39,7 @@ class Code(Enum):
     remedy: Remedy
     meaning: str
 
-    def __new__(cls, value: str, exit_code: Exit, remedy: Remedy, meaning: str) -> "Code":
+    def __new__(cls, value: str, exit_code: Exit, remedy: Remedy, meaning: str) -> Self:
         member = object.__new__(cls)
         member._value_ = value
         member.exit, member.remedy, member.meaning = exit_code, remedy, meaning
@@ -63,3 +64,33 @@ class Code(Enum):
     DSSE_MALFORMED = ("dsse.malformed", Exit.MISUSE, Remedy.FIX, "the bytes are not a DSSE envelope")
     DSSE_PAYLOAD_TYPE = ("dsse.payload_type", Exit.MISUSE, Remedy.STOP, "the envelope holds another type of payload")
     DSSE_SIGNATURE = ("dsse.signature", Exit.EVIDENCE, Remedy.STOP, "no signature of an accepted key verifies")
+
+    # x509: certificates and revocation lists (attest/x509.py)
+
+    # snp: AMD SEV-SNP (attest/snp/)
+
+    # keyset, binding, document, admission (attest/)
+
+    # policy: policies and what they refuse (policy/)
+
+    # verdict: checks of the whole chain, freshness, custody, rollback (policy/)
+
+    # hpke: RFC 9180 (seal/hpke.py)
+
+    # bhttp: RFC 9292 (seal/bhttp.py)
+
+    # ohttp: RFC 9458 and chunked OHTTP (seal/)
+
+    # receipt, log: receipts and the per-boot log (receipt/)
+
+    # package: model packages and packing (engine/)
+
+    # engine: inputs, workers, scheduling (engine/)
+
+    # guest: TEE devices and key material (guest/)
+
+    # node: what the server answers (server/)
+
+    # client: sessions and transport (client/)
+
+    # cli: the command line (cli/)

@@ -38,7 +38,13 @@ class ConfideError(Exception):
 
     def as_dict(self) -> dict[str, str]:
         """The one JSON shape of an error, on the command line and inside the seal."""
-        return {"code": self.code.value, "meaning": self.code.meaning, "found": self.found, "wanted": self.wanted, "hint": self.hint}
+        return {
+            "code": self.code.value,
+            "meaning": self.code.meaning,
+            "found": self.found,
+            "wanted": self.wanted,
+            "hint": self.hint,
+        }
 
 
 class MisuseError(ConfideError):

@@ -49,7 +49,15 @@ class Checks:
     _failure: ConfideError | None = None
 
     def require(
-        self, ok: bool, code: Code, title: str, *, found: str, wanted: str, error: type[ConfideError] = EvidenceError, hint: str = ""
+        self,
+        ok: bool,
+        code: Code,
+        title: str,
+        *,
+        found: str,
+        wanted: str,
+        error: type[ConfideError] = EvidenceError,
+        hint: str = "",
     ) -> None:
         """Note the check; raise `error(code)` when it failed and the record is strict."""
         self.done.append(Check(code, title, ok, found, wanted))

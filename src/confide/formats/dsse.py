@@ -102,7 +102,9 @@ def sign(payload: bytes, *, payload_type: str, keys: tuple[SigningKey, ...]) -> 
     return strictjson.dumps({"payload": strictjson.b64(payload), "payloadType": payload_type, "signatures": signatures})
 
 
-def verify(envelope: bytes, *, payload_type: str, keys: tuple[PublicKey, ...], limit: int = MAX_ENVELOPE) -> tuple[bytes, PublicKey]:
+def verify(
+    envelope: bytes, *, payload_type: str, keys: tuple[PublicKey, ...], limit: int = MAX_ENVELOPE
+) -> tuple[bytes, PublicKey]:
     """The payload bytes and the first accepted key that signed them.
 
     Raises:

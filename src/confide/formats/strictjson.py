@@ -122,4 +122,4 @@ def _no_surrogates(value: Any) -> None:
 def _place(error: Exception) -> str:
     """`msgspec` messages name the type and the path; both are ours. Values are not quoted in them except enum and tag values."""
     text = str(error)
-    return text.split(" - at ")[-1] if " - at " in text else "the top level"
+    return text.rsplit(" - at ", maxsplit=1)[-1] if " - at " in text else "the top level"
