@@ -1,0 +1,1 @@
+"""Language-neutral conformance: recorded vendor evidence (`recorded.py`) and our own vectors against every SDK (`run.py`)."""
