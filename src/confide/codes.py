@@ -56,9 +56,11 @@ class Code(Enum):
     JSON_DUPLICATE_MEMBER = ("json.duplicate_member", Exit.MISUSE, Remedy.FIX, "a JSON member occurs twice")
     JSON_SHAPE = ("json.shape", Exit.MISUSE, Remedy.FIX, "the JSON members are not those of the format")
     JSON_BASE64 = ("json.base64", Exit.MISUSE, Remedy.FIX, "a string is not canonical base 64")
+    JSON_TIME = ("json.time", Exit.MISUSE, Remedy.FIX, "a string is not a UTC time such as 2026-11-25T00:00:00Z")
 
     # merkle: RFC 9162 trees (formats/merkle.py)
     MERKLE_INCLUSION = ("merkle.inclusion", Exit.RECEIPT, Remedy.STOP, "an inclusion proof does not lead to the root")
+    MERKLE_CONSISTENCY = ("merkle.consistency", Exit.RECEIPT, Remedy.STOP, "a consistency proof does not join the two roots")
 
     # dsse: signed envelopes (formats/dsse.py)
     DSSE_MALFORMED = ("dsse.malformed", Exit.MISUSE, Remedy.FIX, "the bytes are not a DSSE envelope")
@@ -70,17 +72,123 @@ class Code(Enum):
     # snp: AMD SEV-SNP (attest/snp/)
 
     # keyset, binding, document, admission (attest/)
+    KEYSET_TOO_LARGE = ("keyset.too_large", Exit.EVIDENCE, Remedy.STOP, "the keyset exceeds its bound")
+    KEYSET_MALFORMED = (
+        "keyset.malformed",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the keyset is not strict JSON with the members of spec/02-keyset.md",
+    )
+    KEYSET_VERSION = ("keyset.version", Exit.EVIDENCE, Remedy.UPDATE, "the keyset has a version that this side does not speak")
+    KEYSET_CRITICAL = (
+        "keyset.critical",
+        Exit.EVIDENCE,
+        Remedy.UPDATE,
+        "the keyset needs an extension that this side does not know",
+    )
+    KEYSET_KEY = ("keyset.key", Exit.EVIDENCE, Remedy.STOP, "a key in the keyset has the wrong length or algorithm")
+    KEYSET_DUPLICATE = ("keyset.duplicate", Exit.EVIDENCE, Remedy.STOP, "the keyset lists a key, key id or name twice")
+    KEYSET_NO_USABLE_KEY = (
+        "keyset.no_usable_key",
+        Exit.EVIDENCE,
+        Remedy.UPDATE,
+        "the keyset holds no key of a kind that this side can use",
+    )
+    KEYSET_WINDOW = ("keyset.window", Exit.EVIDENCE, Remedy.STOP, "the keyset ends before it begins")
+    BINDING_LENGTH = (
+        "binding.length",
+        Exit.MISUSE,
+        Remedy.FIX,
+        "a nonce or nonce root is not 32 bytes, or their number is out of bounds",
+    )
+    BINDING_MISMATCH = (
+        "binding.mismatch",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the evidence was not made for this keyset, nonce and device evidence",
+    )
+    DOCUMENT_TOO_LARGE = ("document.too_large", Exit.EVIDENCE, Remedy.STOP, "the evidence document exceeds its bound")
+    DOCUMENT_MALFORMED = (
+        "document.malformed",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the evidence document is not strict JSON with the members of spec/04-document.md",
+    )
+    DOCUMENT_VERSION = (
+        "document.version",
+        Exit.EVIDENCE,
+        Remedy.UPDATE,
+        "the evidence document has a version that this side does not speak",
+    )
+    DOCUMENT_EVIDENCE_TYPE = (
+        "document.evidence_type",
+        Exit.EVIDENCE,
+        Remedy.UPDATE,
+        "the evidence document holds evidence of a type that this side does not know",
+    )
+    DOCUMENT_DUPLICATE = ("document.duplicate", Exit.EVIDENCE, Remedy.STOP, "the evidence document holds two items of one type")
+    ADMISSION_MALFORMED = (
+        "admission.malformed",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the admission is not a signed statement with the members of spec/05-admission.md",
+    )
+    ADMISSION_VERSION = (
+        "admission.version",
+        Exit.EVIDENCE,
+        Remedy.UPDATE,
+        "the admission has a version that this side does not speak",
+    )
+    ADMISSION_SIGNATURE = (
+        "admission.signature",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the admission is not signed by the accepted authority key",
+    )
+    ADMISSION_AUTHORITY = ("admission.authority", Exit.EVIDENCE, Remedy.STOP, "the keyset does not name the accepted authority key")
+    ADMISSION_NODE = ("admission.node", Exit.EVIDENCE, Remedy.STOP, "the admission names another node id")
+    ADMISSION_NODE_KEY = (
+        "admission.node_key",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the admission names a receipt key that is not in the keyset",
+    )
+    ADMISSION_PLATFORM = (
+        "admission.platform",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the admission names another platform than the evidence",
+    )
+    ADMISSION_PLACE = ("admission.place", Exit.POLICY, Remedy.STOP, "the admission names a place that the policy does not list")
+    ADMISSION_WINDOW = (
+        "admission.window",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the admission ends before it begins or lasts longer than 24 hours",
+    )
+    ADMISSION_NOT_YET_VALID = ("admission.not_yet_valid", Exit.EVIDENCE, Remedy.RETRY, "the admission is not valid yet")
+    ADMISSION_EXPIRED = ("admission.expired", Exit.EVIDENCE, Remedy.RETRY, "the admission has expired")
 
     # policy: policies and what they refuse (policy/)
     POLICY_MALFORMED = ("policy.malformed", Exit.POLICY, Remedy.FIX, "the bytes are not a policy in TOML, JSON or DSSE")
     POLICY_VERSION = ("policy.version", Exit.POLICY, Remedy.UPDATE, "the policy is of a version that is not known here")
     POLICY_SHAPE = ("policy.shape", Exit.POLICY, Remedy.FIX, "a member of the policy is unknown, missing or of another form")
-    POLICY_UNCONSTRAINED = ("policy.unconstrained", Exit.POLICY, Remedy.FIX, "the policy leaves open what every policy must constrain")
+    POLICY_UNCONSTRAINED = (
+        "policy.unconstrained",
+        Exit.POLICY,
+        Remedy.FIX,
+        "the policy leaves open what every policy must constrain",
+    )
     POLICY_SIGNER = ("policy.signer", Exit.POLICY, Remedy.STOP, "the policy is not signed by an accepted key")
     POLICY_EXPIRED = ("policy.expired", Exit.POLICY, Remedy.UPDATE, "the policy has expired")
     POLICY_ROLLBACK = ("policy.rollback", Exit.POLICY, Remedy.STOP, "a newer policy of this name was used before")
     POLICY_TEE = ("policy.tee", Exit.POLICY, Remedy.STOP, "the policy accepts no TEE of this kind")
-    POLICY_SIMULATED = ("policy.simulated", Exit.POLICY, Remedy.STOP, "the evidence is SIMULATED and the policy does not admit that")
+    POLICY_SIMULATED = (
+        "policy.simulated",
+        Exit.POLICY,
+        Remedy.STOP,
+        "the evidence is SIMULATED and the policy does not admit that",
+    )
     POLICY_ROLE = ("policy.role", Exit.POLICY, Remedy.STOP, "the keyset's role is not the policy's")
     POLICY_AUTHORITY_KEY = ("policy.authority_key", Exit.POLICY, Remedy.STOP, "the node obeys another authority key")
     POLICY_CONFIG_DIGEST = ("policy.config_digest", Exit.POLICY, Remedy.STOP, "the node's effective configuration is not accepted")
@@ -96,7 +204,12 @@ class Code(Enum):
     # verdict: checks of the whole chain, freshness, custody, rollback (policy/)
     VERDICT_TIME = ("verdict.time", Exit.MISUSE, Remedy.FIX, "the time of verification has no time zone")
     VERDICT_NONCE_FORM = ("verdict.nonce_form", Exit.MISUSE, Remedy.FIX, "the caller's nonce is not 32 bytes other than zero")
-    VERDICT_TEE_COUNT = ("verdict.tee_count", Exit.EVIDENCE, Remedy.STOP, "the document does not hold the evidence of exactly one TEE")
+    VERDICT_TEE_COUNT = (
+        "verdict.tee_count",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the document does not hold the evidence of exactly one TEE",
+    )
     VERDICT_NO_NONCE = ("verdict.no_nonce", Exit.EVIDENCE, Remedy.RETRY, "the evidence was made without the caller's nonce")
     VERDICT_NONCE = ("verdict.nonce", Exit.EVIDENCE, Remedy.STOP, "the evidence was made for another nonce")
     VERDICT_KEYSET_EARLY = ("verdict.keyset_early", Exit.EVIDENCE, Remedy.RETRY, "the keyset is not valid yet")
@@ -119,8 +232,35 @@ class Code(Enum):
     # engine: inputs, workers, scheduling (engine/)
 
     # guest: TEE devices and key material (guest/)
+    GUEST_NO_TEE = ("guest.no_tee", Exit.MISUSE, Remedy.FIX, "no trusted execution environment was found")
+    GUEST_UNKNOWN_TEE = ("guest.unknown_tee", Exit.MISUSE, Remedy.FIX, "no kind of TEE has this name")
+    GUEST_UNSUPPORTED_TEE = ("guest.unsupported_tee", Exit.MISUSE, Remedy.UPDATE, "a TEE was found that this version cannot drive")
+    GUEST_NO_SIMULATOR = ("guest.no_simulator", Exit.MISUSE, Remedy.FIX, "the simulated TEE needs the package confide-sim")
+    GUEST_QUOTE = ("guest.quote", Exit.EVIDENCE, Remedy.RETRY, "the TEE device gave no usable quote")
+    GUEST_NONCE = ("guest.nonce", Exit.MISUSE, Remedy.FIX, "a nonce is not 32 bytes")
+    GUEST_BUSY = ("guest.busy", Exit.TRANSPORT, Remedy.RETRY, "too many nonces wait for evidence")
+    GUEST_KEYS_WIPED = ("guest.keys_wiped", Exit.INTERNAL, Remedy.STOP, "the keys of this boot are gone")
 
     # node: what the server answers (server/)
+    NODE_CONFIG = ("node.config", Exit.MISUSE, Remedy.FIX, "a setting is unknown, or not of its type and range")
+    NODE_ADDRESS = ("node.address", Exit.MISUSE, Remedy.FIX, "the node cannot listen on this address and port")
+    NODE_STARTING = ("node.starting", Exit.TRANSPORT, Remedy.RETRY, "the node is still loading its models")
+    NODE_DRAINING = ("node.draining", Exit.TRANSPORT, Remedy.RETRY, "the node is stopping")
+    NODE_BUSY = ("node.busy", Exit.TRANSPORT, Remedy.RETRY, "the node has as many requests as it admits")
+    NODE_TOO_LARGE = ("node.too_large", Exit.MISUSE, Remedy.FIX, "the request is larger than the node reads")
+    NODE_TOO_SLOW = ("node.too_slow", Exit.TRANSPORT, Remedy.RETRY, "the request did not arrive in time")
+    NODE_BAD_REQUEST = ("node.bad_request", Exit.MISUSE, Remedy.FIX, "the request is not of the form that this route takes")
+    NODE_UNSEALED = ("node.unsealed", Exit.CHANNEL, Remedy.STOP, "an inner route was asked outside the sealed channel")
+    NODE_AUTHORITY = ("node.authority", Exit.CHANNEL, Remedy.FIX, "the inner request names another scheme or authority")
+    NODE_ROUTE = ("node.route", Exit.MISUSE, Remedy.FIX, "the node has no such route")
+    NODE_METHOD = ("node.method", Exit.MISUSE, Remedy.FIX, "the route has another method")
+    NODE_MEDIA_TYPE = ("node.media_type", Exit.MISUSE, Remedy.FIX, "the route takes another media type")
+    NODE_UNKNOWN_MODEL = ("node.unknown_model", Exit.MISUSE, Remedy.FIX, "the node serves no model of this name")
+    NODE_MODEL_DIGEST = ("node.model_digest", Exit.POLICY, Remedy.STOP, "the model's package digest is not the required one")
+    NODE_TASK = ("node.task", Exit.MISUSE, Remedy.FIX, "the model has another task than this route")
+    NODE_RECEIPT_INDEX = ("node.receipt_index", Exit.RECEIPT, Remedy.FIX, "the log of this boot has no such entry")
+    NODE_TIMEOUT = ("node.timeout", Exit.ENGINE, Remedy.RETRY, "the model took longer than the node allows")
+    NODE_INTERNAL = ("node.internal", Exit.INTERNAL, Remedy.RETRY, "the node failed; its own log says where")
 
     # client: sessions and transport (client/)
     CLIENT_URL = ("client.url", Exit.MISUSE, Remedy.FIX, "the address is not that of a node")

@@ -7,6 +7,7 @@ beyond 2^53 - 1, lone surrogates, nesting deeper than 32, trailing data. Left to
 import base64
 import binascii
 import json
+import math
 import re
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ def loads(data: bytes, *, limit: int) -> Any:
     _bound_depth(data)
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant, parse_int=_integer)
+        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite)
         if "\\u" in text:
             _no_surrogates(value)
     except (ValueError, RecursionError) as error:
@@ -95,6 +96,14 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    """`json` reads "1e999" as infinity."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
 
 
 def _integer(text: str) -> int:

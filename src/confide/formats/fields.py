@@ -1,0 +1,45 @@
+"""Field types that several formats share: digests in lower-case hex, names, UTC times. One spelling each.
+
+The annotated types are for `msgspec` structs; a value outside its pattern is `json.shape`. Left to others: what the values mean.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from confide.codes import Code
+from confide.formats.strictjson import JsonError
+
+# `\A...\Z`, because `$` also matches before a final line feed.
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+"""32 bytes, such as a SHA-256 digest, in lower-case hex."""
+
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")]
+"""An alias or identifier that is safe to print, log and put into a URL."""
+
+Line = Annotated[str, msgspec.Meta(pattern=r"\A[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?\Z")]
+"""One line of printable ASCII that is safe on a terminal, without spaces around it."""
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""A number from 0 to 2^53 - 1 (the upper bound is that of strict JSON)."""
+
+_TIME = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+
+
+def parse_time(text: str) -> datetime:
+    """The UTC time of the one accepted RFC 3339 spelling, `2026-11-25T00:00:00Z`; `json.time` otherwise."""
+    try:
+        if not _TIME.match(text):
+            raise ValueError("spelling")
+        return datetime.fromisoformat(text)
+    except ValueError:  # also the 30th of February, and the leap second 60, which RFC 3339 would allow
+        raise JsonError(Code.JSON_TIME, found="another spelling, or no such time", wanted="UTC, such as 2026-11-25T00:00:00Z") from None
+
+
+def format_time(time: datetime) -> str:
+    """The one spelling of an aware time, cut to the second."""
+    if time.tzinfo is None:
+        raise JsonError(Code.JSON_TIME, found="a time without a zone", wanted="an aware datetime")
+    return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
