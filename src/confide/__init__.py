@@ -1,3 +1,69 @@
-"""Confidential AI: verify the enclave, seal the request, get a signed receipt."""
+"""Confidential AI: verify the enclave, seal the request, get a signed receipt.
+
+    import confide
+
+    with confide.connect("http://127.0.0.1:8711", policy="policy.toml") as node:
+        answer = node.run("minilm", ["a doctor", "a physician"])
+
+The names in `__all__` are the whole public interface; they load when first used, so that importing a room (`confide.attest`) costs
+no more than that room.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from confide.client import Answer, Label, Node, Timing, connect, similarity
+    from confide.codes import Code
+    from confide.errors import (
+        ChannelError,
+        CollateralError,
+        ConfideError,
+        EngineError,
+        EvidenceError,
+        MisuseError,
+        PackageError,
+        PolicyError,
+        ReceiptError,
+        RemoteError,
+        TransportError,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "ChannelError",
+    "Code",
+    "CollateralError",
+    "ConfideError",
+    "EngineError",
+    "EvidenceError",
+    "Label",
+    "MisuseError",
+    "Node",
+    "PackageError",
+    "PolicyError",
+    "ReceiptError",
+    "RemoteError",
+    "Timing",
+    "TransportError",
+    "__version__",
+    "connect",
+    "similarity",
+]
+
+_CLIENT = frozenset({"Answer", "Label", "Node", "Timing", "connect", "similarity"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "confide.client" if name in _CLIENT else "confide.codes" if name == "Code" else "confide.errors"
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,14 @@
+"""The command line: one thin module per command group, which asks the library and prints what it says.
+
+Nothing here verifies, opens or decides anything (`tests/cli/test_layering.py`). Commands load when they are called.
+Left to others: everything but options, output and exit codes.
+"""
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The `confide` command: runs one command and exits with its code."""
+    from confide.cli.app import run  # noqa: PLC0415 - importing a room must not import click
+
+    raise SystemExit(run(arguments))

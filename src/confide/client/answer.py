@@ -1,0 +1,171 @@
+"""What a caller gets: values, the receipt that was checked, the verdict it rests on, and how long each part took.
+
+An `Answer` exists only after its receipt was checked (`exchange`). Its repr shows sizes, never content. Left to others: verifying a
+saved answer later (`confide.receipt.verify`, `confide receipt verify`).
+"""
+
+import array
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from confide.client.files import write_file
+from confide.codes import Code
+from confide.errors import ChannelError, MisuseError
+from confide.formats import strictjson
+from confide.policy.verdict import Verdict
+from confide.receipt.model import Receipt
+
+MAX_ANSWER = 64 << 20  # bytes of JSON; the node's own bound on outputs is far below
+EMBEDDING = "sentence-embedding"
+CLASSIFICATION = "text-classification"
+
+
+class Label(NamedTuple):
+    """One label of a classifier and its score."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds. `network` is the time outside this process, and holds the node's own parts in `node` (queue, pre, core, post)."""
+
+    verify: float
+    seal: float
+    network: float
+    open: float
+    receipt: float
+    node: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """All of it; `verify` is zero when the session was verified already."""
+        return self.verify + self.seal + self.network + self.open + self.receipt
+
+
+@dataclass(frozen=True)
+class Record:
+    """The exact bytes that prove an answer later. Request, response and salts are content: keep them as such."""
+
+    bundle: bytes
+    policy: bytes
+    policy_name: str
+    receipt: bytes | None
+    request: bytes = field(repr=False)
+    response: bytes = field(repr=False)
+    salts: bytes | None = field(repr=False)
+
+    def files(self) -> dict[str, bytes]:
+        """File name to bytes, as `Answer.save` writes them."""
+        files: dict[str, bytes | None] = {
+            "bundle.json": self.bundle,
+            self.policy_name: self.policy,
+            "request.bhttp": self.request,
+            "response.bhttp": self.response,
+            "salts.json": self.salts,
+            "receipt.json": self.receipt,
+        }
+        return {name: data for name, data in files.items() if data is not None}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One proven answer.
+
+    Attributes:
+        model: the alias that was asked for.
+        digest: the package digest, hex: required inside the seal and named by the receipt.
+        task: `sentence-embedding` or `text-classification`.
+        value: per input a list of floats, or a list of `Label`s, best first.
+        receipt: checked; None only where the policy does not require receipts.
+        verdict: what was verified about the node before anything was sent.
+    """
+
+    model: str
+    digest: str
+    task: str
+    value: list[list[float]] | list[list[Label]] = field(repr=False)
+    receipt: Receipt | None = field(repr=False)
+    verdict: Verdict = field(repr=False)
+    timing: Timing = field(repr=False)
+    record: Record = field(repr=False)
+
+    @property
+    def embeddings(self) -> list[list[float]]:
+        """The vectors of a sentence encoder's answer; `client.input` for another task."""
+        self._require(EMBEDDING)
+        return self.value  # type: ignore[return-value] - `_require` is the proof
+
+    @property
+    def labels(self) -> list[Label]:
+        """The best label per input of a classifier's answer; `client.input` for another task."""
+        self._require(CLASSIFICATION)
+        return [ranked[0] for ranked in self.value]  # type: ignore[misc] - `_require` is the proof
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write bundle, policy, request, response, salts and receipt for `confide receipt verify`; readable by the owner only."""
+        folder = Path(folder)
+        if not overwrite and (folder / "receipt.json").exists():
+            raise MisuseError(Code.CLIENT_FILE, found=f"{folder}: holds a saved answer", wanted="a new folder, or overwrite=True")
+        for name, data in self.record.files().items():
+            write_file(folder / name, data)
+        return folder
+
+    def _require(self, task: str) -> None:
+        if self.task != task:
+            raise MisuseError(Code.CLIENT_INPUT, found=f"an answer of task {self.task}", wanted=task, hint="read answer.value")
+
+
+class _Output(msgspec.Struct, frozen=True):
+    model: str
+    digest: str
+    task: str
+    outputs: list[Any]
+
+
+def decode_output(content: bytes) -> tuple[str, str, list[list[float]] | list[list[Label]]]:
+    """Task, package digest and values of a `/v1/pipelines/{model}` answer; `client.answer` when it is not one."""
+    try:
+        body = strictjson.load_as(content, _Output, limit=MAX_ANSWER)
+        if body.task == EMBEDDING:
+            return body.task, body.digest, [_floats(item) for item in body.outputs]
+        if body.task == CLASSIFICATION:
+            return body.task, body.digest, [_ranked(item) for item in body.outputs]
+    except (strictjson.JsonError, TypeError, ValueError, KeyError) as error:
+        found = error.code.value if isinstance(error, strictjson.JsonError) else type(error).__name__
+        raise ChannelError(Code.CLIENT_ANSWER, found=found, wanted="outputs of a pipeline") from None
+    raise ChannelError(Code.CLIENT_ANSWER, found=f"task {body.task[:40]!r}", wanted=f"{EMBEDDING} or {CLASSIFICATION}")
+
+
+def similarity(a: Sequence[float], b: Sequence[float]) -> float:
+    """Cosine similarity of two embeddings, from -1 to 1."""
+    if len(a) != len(b) or not a:
+        raise MisuseError(Code.CLIENT_INPUT, found=f"{len(a)} and {len(b)} numbers", wanted="two vectors of one length")
+    norms = math.hypot(*a) * math.hypot(*b)
+    if not norms:
+        raise MisuseError(Code.CLIENT_INPUT, found="a vector of zeros", wanted="a direction")
+    return sum(x * y for x, y in zip(a, b, strict=True)) / norms
+
+
+def _floats(item: object) -> list[float]:
+    """Little-endian float32 in base 64 (the `encoding_format` we ask for)."""
+    if not isinstance(item, str):
+        raise TypeError("not base 64")
+    numbers = array.array("f", strictjson.unb64(item, limit=MAX_ANSWER))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
+
+
+def _ranked(item: object) -> list[Label]:
+    labels = [Label(str(entry["label"]), float(entry["score"])) for entry in item] if isinstance(item, list) else []
+    if not labels:
+        raise TypeError("no labels")
+    return labels
