@@ -67,9 +67,142 @@ class Code(Enum):
     DSSE_PAYLOAD_TYPE = ("dsse.payload_type", Exit.MISUSE, Remedy.STOP, "the envelope holds another type of payload")
     DSSE_SIGNATURE = ("dsse.signature", Exit.EVIDENCE, Remedy.STOP, "no signature of an accepted key verifies")
 
+    # evidence: what a verifier is given (attest/verifiers.py)
+    EVIDENCE_KIND = ("evidence.kind", Exit.EVIDENCE, Remedy.UPDATE, "there is no verifier for this kind of evidence")
+    EVIDENCE_MISSING = ("evidence.missing", Exit.EVIDENCE, Remedy.STOP, "the evidence lacks a part that its kind needs")
+    EVIDENCE_CLOCK = ("evidence.clock", Exit.MISUSE, Remedy.FIX, "the verification time has no time zone")
+
     # x509: certificates and revocation lists (attest/x509.py)
+    X509_MALFORMED = ("x509.malformed", Exit.COLLATERAL, Remedy.UPDATE, "the bytes are not an X.509 certificate or revocation list")
+    X509_TOO_LARGE = ("x509.too_large", Exit.COLLATERAL, Remedy.UPDATE, "a certificate or revocation list exceeds its bound")
+    X509_MISSING = ("x509.missing", Exit.COLLATERAL, Remedy.UPDATE, "a certificate of the vendor's chain is missing")
+    X509_ROOT = ("x509.root", Exit.EVIDENCE, Remedy.STOP, "the chain does not end in a pinned vendor root")
+    X509_ISSUER = (
+        "x509.issuer",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the issuer of a certificate is not the subject of the certificate above it",
+    )
+    X509_ISSUER_KEY = ("x509.issuer_key", Exit.EVIDENCE, Remedy.STOP, "an issuing key is not of the vendor's algorithm and size")
+    X509_SIGNATURE_ALGORITHM = (
+        "x509.signature_algorithm",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "a certificate is not signed with the vendor's algorithm and parameters",
+    )
+    X509_SIGNATURE = ("x509.signature", Exit.EVIDENCE, Remedy.STOP, "the signature of a certificate does not verify")
+    X509_NOT_YET_VALID = ("x509.not_yet_valid", Exit.COLLATERAL, Remedy.UPDATE, "a certificate is not valid yet")
+    X509_EXPIRED = ("x509.expired", Exit.COLLATERAL, Remedy.UPDATE, "a certificate has expired")
+    X509_EXTENSION = (
+        "x509.extension",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "a certificate has malformed, repeated or unknown critical extensions",
+    )
+    X509_BASIC_CONSTRAINTS = (
+        "x509.basic_constraints",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "basicConstraints do not allow this place in the chain",
+    )
+    X509_KEY_USAGE = ("x509.key_usage", Exit.EVIDENCE, Remedy.STOP, "keyUsage does not allow this use of the key")
+    X509_REVOKED = ("x509.revoked", Exit.EVIDENCE, Remedy.STOP, "the vendor has revoked a certificate of the chain")
+    X509_CRL_MISSING = ("x509.crl_missing", Exit.COLLATERAL, Remedy.UPDATE, "no revocation list of the vendor's root is at hand")
+    X509_CRL_ALGORITHM = (
+        "x509.crl_algorithm",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "a revocation list is not signed with the vendor's algorithm and parameters",
+    )
+    X509_CRL_SIGNATURE = (
+        "x509.crl_signature",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "the signature of a revocation list does not verify",
+    )
+    X509_CRL_EXTENSION = (
+        "x509.crl_extension",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "a revocation list has malformed or unknown critical extensions",
+    )
+    X509_CRL_NOT_YET_VALID = ("x509.crl_not_yet_valid", Exit.COLLATERAL, Remedy.UPDATE, "a revocation list is not valid yet")
+    X509_CRL_EXPIRED = ("x509.crl_expired", Exit.COLLATERAL, Remedy.UPDATE, "a revocation list is past its nextUpdate, or has none")
+    X509_CRL_AGE = ("x509.crl_age", Exit.COLLATERAL, Remedy.UPDATE, "a revocation list is older than the policy allows")
 
     # snp: AMD SEV-SNP (attest/snp/)
+    SNP_SIZE = ("snp.size", Exit.EVIDENCE, Remedy.STOP, "the attestation report is not 1184 bytes")
+    SNP_VERSION = ("snp.version", Exit.EVIDENCE, Remedy.STOP, "the attestation report has an unknown VERSION")
+    SNP_SIGNATURE_ALGO = ("snp.signature_algo", Exit.EVIDENCE, Remedy.STOP, "SIGNATURE_ALGO is not ECDSA P-384 with SHA-384")
+    SNP_KEY_INFO = ("snp.key_info", Exit.EVIDENCE, Remedy.STOP, "reserved bits beside SIGNING_KEY are set")
+    SNP_SIGNING_KEY = ("snp.signing_key", Exit.EVIDENCE, Remedy.STOP, "SIGNING_KEY does not agree with the endorsement certificate")
+    SNP_SIGNATURE_PADDING = ("snp.signature_padding", Exit.EVIDENCE, Remedy.STOP, "the reserved bytes of SIGNATURE are not zero")
+    SNP_SIGNATURE_RANGE = ("snp.signature_range", Exit.EVIDENCE, Remedy.STOP, "R or S is outside the order of P-384")
+    SNP_SIGNATURE = ("snp.signature", Exit.EVIDENCE, Remedy.STOP, "SIGNATURE does not verify with the endorsed key")
+    SNP_ENDORSED_KEY = ("snp.endorsed_key", Exit.EVIDENCE, Remedy.STOP, "the endorsement certificate does not hold a P-384 key")
+    SNP_SUBJECT = (
+        "snp.subject",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "a certificate's subject does not agree with the product of its chain",
+    )
+    SNP_EXTENSION = (
+        "snp.extension",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the endorsement certificate lacks an AMD extension, or it is malformed",
+    )
+    SNP_STRUCT_VERSION = ("snp.struct_version", Exit.EVIDENCE, Remedy.STOP, "structVersion is unknown")
+    SNP_PRODUCT_NAME = ("snp.product_name", Exit.EVIDENCE, Remedy.STOP, "productName does not agree with the product of the chain")
+    SNP_CPUID = ("snp.cpuid", Exit.EVIDENCE, Remedy.STOP, "the CPUID of the report does not agree with the product of the chain")
+    SNP_REPORTED_TCB = ("snp.reported_tcb", Exit.EVIDENCE, Remedy.STOP, "REPORTED_TCB is not that of the endorsement certificate")
+    SNP_HWID = ("snp.hwid", Exit.EVIDENCE, Remedy.STOP, "CHIP_ID is not the hwID of the endorsement certificate")
+    SNP_CSP_ID = ("snp.csp_id", Exit.EVIDENCE, Remedy.STOP, "cspID stands in a VCEK, or is missing in a VLEK")
+    SNP_PRODUCT = ("snp.product", Exit.POLICY, Remedy.STOP, "the policy does not allow this product")
+    SNP_SIGNING_KEY_TYPE = (
+        "snp.signing_key_type",
+        Exit.POLICY,
+        Remedy.STOP,
+        "the policy does not allow this kind of endorsement key",
+    )
+    SNP_CSP_ID_UNKNOWN = ("snp.csp_id_unknown", Exit.POLICY, Remedy.STOP, "the policy does not allow the provider named by cspID")
+    SNP_MEASUREMENT = ("snp.measurement", Exit.POLICY, Remedy.STOP, "the policy does not list MEASUREMENT")
+    SNP_MINIMUM_REPORTED_TCB = ("snp.minimum_reported_tcb", Exit.POLICY, Remedy.STOP, "REPORTED_TCB is below the minimum")
+    SNP_MINIMUM_COMMITTED_TCB = ("snp.minimum_committed_tcb", Exit.POLICY, Remedy.STOP, "COMMITTED_TCB is below the minimum")
+    SNP_MINIMUM_TCB_MISSING = (
+        "snp.minimum_tcb_missing",
+        Exit.POLICY,
+        Remedy.STOP,
+        "the policy has no minimum TCB for this product",
+    )
+    SNP_CURRENT_TCB = ("snp.current_tcb", Exit.EVIDENCE, Remedy.STOP, "CURRENT_TCB is below COMMITTED_TCB")
+    SNP_CURRENT_VERSION = (
+        "snp.current_version",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the current firmware version is below the committed one",
+    )
+    SNP_MINIMUM_ABI = ("snp.minimum_abi", Exit.POLICY, Remedy.STOP, "the committed firmware version is below the minimum")
+    SNP_VMPL = ("snp.vmpl", Exit.POLICY, Remedy.STOP, "VMPL is above the allowed one")
+    SNP_POLICY = ("snp.policy", Exit.EVIDENCE, Remedy.STOP, "POLICY has reserved bits of unknown meaning, or bit 17 is clear")
+    SNP_DEBUG = ("snp.debug", Exit.EVIDENCE, Remedy.STOP, "POLICY allows debugging")
+    SNP_MIGRATION = ("snp.migration", Exit.EVIDENCE, Remedy.STOP, "POLICY allows a migration agent")
+    SNP_REPORT_ID_MA = ("snp.report_id_ma", Exit.EVIDENCE, Remedy.STOP, "REPORT_ID_MA names a migration agent")
+    SNP_SMT = ("snp.smt", Exit.POLICY, Remedy.STOP, "POLICY allows SMT")
+    SNP_PLATFORM_INFO = ("snp.platform_info", Exit.POLICY, Remedy.STOP, "PLATFORM_INFO lacks a required bit")
+    SNP_GUEST_SVN = ("snp.guest_svn", Exit.POLICY, Remedy.STOP, "GUEST_SVN is below the minimum")
+    SNP_HOST_DATA = ("snp.host_data", Exit.POLICY, Remedy.STOP, "the policy does not list HOST_DATA")
+    SNP_ID_KEY_DIGEST = ("snp.id_key_digest", Exit.POLICY, Remedy.STOP, "the policy does not list ID_KEY_DIGEST")
+    SNP_AUTHOR_KEY_DIGEST = (
+        "snp.author_key_digest",
+        Exit.POLICY,
+        Remedy.STOP,
+        "AUTHOR_KEY_EN is clear, or the policy does not list AUTHOR_KEY_DIGEST",
+    )
+    SNP_FAMILY_ID = ("snp.family_id", Exit.POLICY, Remedy.STOP, "the policy does not list FAMILY_ID")
+    SNP_IMAGE_ID = ("snp.image_id", Exit.POLICY, Remedy.STOP, "the policy does not list IMAGE_ID")
+    SNP_REPORT_ID = ("snp.report_id", Exit.POLICY, Remedy.STOP, "the policy does not list REPORT_ID")
+    SNP_CHIP_ID = ("snp.chip_id", Exit.POLICY, Remedy.STOP, "the policy does not list CHIP_ID, or it is masked")
 
     # keyset, binding, document, admission (attest/)
     KEYSET_TOO_LARGE = ("keyset.too_large", Exit.EVIDENCE, Remedy.STOP, "the keyset exceeds its bound")
@@ -220,16 +353,75 @@ class Code(Enum):
     VERDICT_ACCEPT_DIGEST = ("verdict.accept_digest", Exit.POLICY, Remedy.STOP, "what the node runs is not what was accepted")
 
     # hpke: RFC 9180 (seal/hpke.py)
+    HPKE_SUITE = ("hpke.suite", Exit.CHANNEL, Remedy.UPDATE, "the KEM, KDF or AEAD is not one that we implement")
+    HPKE_PUBLIC_KEY = ("hpke.public_key", Exit.CHANNEL, Remedy.STOP, "the public key is not one of its KEM")
+    HPKE_PRIVATE_KEY = ("hpke.private_key", Exit.MISUSE, Remedy.FIX, "the private key is not one of its KEM")
+    HPKE_KEY_WIPED = ("hpke.key_wiped", Exit.CHANNEL, Remedy.FIX, "the private key was wiped and opens nothing any more")
+    HPKE_ENC = ("hpke.enc", Exit.CHANNEL, Remedy.STOP, "the encapsulated key is not one of its KEM")
+    HPKE_OPEN = ("hpke.open", Exit.CHANNEL, Remedy.STOP, "a ciphertext is not authentic at this place of the context")
+    HPKE_MESSAGE_LIMIT = ("hpke.message_limit", Exit.CHANNEL, Remedy.FIX, "the context has used up its sequence numbers")
+    HPKE_EXPORT_LENGTH = ("hpke.export_length", Exit.MISUSE, Remedy.FIX, "the exported secret would exceed 255 hash lengths")
 
     # bhttp: RFC 9292 (seal/bhttp.py)
+    BHTTP_FRAMING = ("bhttp.framing", Exit.CHANNEL, Remedy.FIX, "the framing indicator is not one of this kind of message")
+    BHTTP_TRUNCATED = ("bhttp.truncated", Exit.CHANNEL, Remedy.FIX, "the binary HTTP message ends inside a part")
+    BHTTP_PADDING = ("bhttp.padding", Exit.CHANNEL, Remedy.FIX, "bytes after the binary HTTP message are not zero")
+    BHTTP_CONTROL = ("bhttp.control", Exit.CHANNEL, Remedy.FIX, "method, scheme, authority, path or status is not valid")
+    BHTTP_FIELD = ("bhttp.field", Exit.CHANNEL, Remedy.FIX, "a header or trailer field is not valid")
+    BHTTP_LIMIT = ("bhttp.limit", Exit.CHANNEL, Remedy.FIX, "the binary HTTP message exceeds a bound")
 
     # ohttp: RFC 9458 and chunked OHTTP (seal/)
+    OHTTP_KEY_CONFIG = ("ohttp.key_config", Exit.CHANNEL, Remedy.STOP, "the key configuration is malformed")
+    OHTTP_NO_SUITE = ("ohttp.no_suite", Exit.CHANNEL, Remedy.UPDATE, "no key configuration offers a suite that we may use")
+    OHTTP_KEY_ID = ("ohttp.key_id", Exit.CHANNEL, Remedy.RETRY, "the node holds no key of this id")
+    OHTTP_SUITE = ("ohttp.suite", Exit.CHANNEL, Remedy.FIX, "the request uses a suite that its key configuration does not offer")
+    OHTTP_TRUNCATED = ("ohttp.truncated", Exit.CHANNEL, Remedy.RETRY, "the sealed message ends before its final mark")
+    OHTTP_DECAPSULATION = ("ohttp.decapsulation", Exit.CHANNEL, Remedy.RETRY, "the sealed request does not open with the node's key")
+    OHTTP_RESPONSE = ("ohttp.response", Exit.CHANNEL, Remedy.STOP, "the sealed response does not open")
+    OHTTP_CHUNK = ("ohttp.chunk", Exit.CHANNEL, Remedy.STOP, "a later chunk was altered, reordered, dropped or cut off")
+    OHTTP_CHUNK_LENGTH = ("ohttp.chunk_length", Exit.CHANNEL, Remedy.FIX, "a chunk is empty, or longer than the bound")
+    OHTTP_TOO_LARGE = ("ohttp.too_large", Exit.CHANNEL, Remedy.FIX, "the sealed message exceeds its bound")
+    OHTTP_REPLAYED = ("ohttp.replayed", Exit.CHANNEL, Remedy.FIX, "this sealed request was already accepted once")
+    OHTTP_REPLAY_STORE_FULL = ("ohttp.replay_store_full", Exit.CHANNEL, Remedy.RETRY, "the key has accepted its last request")
+    OHTTP_STATE = ("ohttp.state", Exit.MISUSE, Remedy.FIX, "the call does not fit the state of the stream")
 
     # receipt, log: receipts and the per-boot log (receipt/)
 
     # package: model packages and packing (engine/)
+    PACKAGE_NOT_FOUND = ("package.not_found", Exit.PACKAGE, Remedy.FIX, "there is no package or model folder at this path")
+    PACKAGE_CONTAINER = ("package.container", Exit.PACKAGE, Remedy.FIX, "the file is not a canonical .confide container")
+    PACKAGE_TOO_LARGE = ("package.too_large", Exit.PACKAGE, Remedy.FIX, "the package, or a part of it, exceeds its bound")
+    PACKAGE_PATH = ("package.path", Exit.PACKAGE, Remedy.FIX, "a file name in the package is not allowed")
+    PACKAGE_DUPLICATE = ("package.duplicate", Exit.PACKAGE, Remedy.FIX, "a file name occurs twice in the package")
+    PACKAGE_LINK = ("package.link", Exit.PACKAGE, Remedy.FIX, "the package holds something that is not a plain file")
+    PACKAGE_VERSION = ("package.version", Exit.PACKAGE, Remedy.UPDATE, "the package has an unknown format version")
+    PACKAGE_MANIFEST = ("package.manifest", Exit.PACKAGE, Remedy.FIX, "confide.toml is missing or not a package manifest")
+    PACKAGE_STEP = ("package.step", Exit.PACKAGE, Remedy.FIX, "the declared steps do not make a pipeline for the task")
+    PACKAGE_MISSING_FILE = ("package.missing_file", Exit.PACKAGE, Remedy.FIX, "a file that confide.toml names is missing")
+    PACKAGE_UNLISTED_FILE = ("package.unlisted_file", Exit.PACKAGE, Remedy.FIX, "the package holds a file that confide.toml does not name")
+    PACKAGE_FILE_DIGEST = ("package.file_digest", Exit.PACKAGE, Remedy.STOP, "a file is not the one that confide.toml names")
+    PACKAGE_DIGEST = ("package.digest", Exit.PACKAGE, Remedy.STOP, "the package is not the expected one")
+    PACKAGE_WRITE = ("package.write", Exit.PACKAGE, Remedy.RETRY, "the package could not be written; nothing was left behind")
+    PACKAGE_SOURCE = ("package.source", Exit.PACKAGE, Remedy.FIX, "the model folder lacks a file or a setting that packing needs")
+    PACKAGE_ARCHITECTURE = ("package.architecture", Exit.PACKAGE, Remedy.FIX, "the model's architecture or task cannot be packed")
+    PACKAGE_WEIGHTS = ("package.weights", Exit.PACKAGE, Remedy.FIX, "the weights do not fit the model's configuration")
+    PACKAGE_TOKENIZER = ("package.tokenizer", Exit.PACKAGE, Remedy.FIX, "the tokenizer is malformed or does not fit the model")
+    PACKAGE_GRAPH = ("package.graph", Exit.PACKAGE, Remedy.FIX, "the ONNX graph is malformed or does not fit the manifest")
+    PACKAGE_EXTRA = ("package.extra", Exit.MISUSE, Remedy.FIX, "packing needs libraries that are not installed")
 
     # engine: inputs, workers, scheduling (engine/)
+    ENGINE_UNKNOWN_MODEL = ("engine.unknown_model", Exit.ENGINE, Remedy.FIX, "no package with this digest is loaded")
+    ENGINE_INPUT = ("engine.input", Exit.ENGINE, Remedy.FIX, "the inputs are not what the package takes")
+    ENGINE_PARAMETER = ("engine.parameter", Exit.ENGINE, Remedy.FIX, "a parameter is unknown or has the wrong type")
+    ENGINE_TOO_LONG = ("engine.too_long", Exit.ENGINE, Remedy.FIX, "a text has more tokens than the package takes")
+    ENGINE_BUSY = ("engine.busy", Exit.ENGINE, Remedy.RETRY, "the queue is full")
+    ENGINE_TIMEOUT = ("engine.timeout", Exit.ENGINE, Remedy.RETRY, "the request took longer than the engine allows")
+    ENGINE_WORKER_DIED = ("engine.worker_died", Exit.ENGINE, Remedy.RETRY, "the worker process died; another takes its place")
+    ENGINE_FAILED = ("engine.failed", Exit.ENGINE, Remedy.RETRY, "the model failed on these inputs")
+    ENGINE_LOAD = ("engine.load", Exit.ENGINE, Remedy.FIX, "the package could not be loaded")
+    ENGINE_OWNER = ("engine.owner", Exit.ENGINE, Remedy.FIX, "these workers serve another package owner")
+    ENGINE_ISOLATION = ("engine.isolation", Exit.ENGINE, Remedy.FIX, "the kernel does not confine workers as the limits demand")
+    ENGINE_STOPPED = ("engine.stopped", Exit.ENGINE, Remedy.RETRY, "the engine is not running")
 
     # guest: TEE devices and key material (guest/)
     GUEST_NO_TEE = ("guest.no_tee", Exit.MISUSE, Remedy.FIX, "no trusted execution environment was found")

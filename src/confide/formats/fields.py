@@ -35,7 +35,9 @@ def parse_time(text: str) -> datetime:
             raise ValueError("spelling")
         return datetime.fromisoformat(text)
     except ValueError:  # also the 30th of February, and the leap second 60, which RFC 3339 would allow
-        raise JsonError(Code.JSON_TIME, found="another spelling, or no such time", wanted="UTC, such as 2026-11-25T00:00:00Z") from None
+        raise JsonError(
+            Code.JSON_TIME, found="another spelling, or no such time", wanted="UTC, such as 2026-11-25T00:00:00Z"
+        ) from None
 
 
 def format_time(time: datetime) -> str:
