@@ -1,9 +1,9 @@
 """Admissions: the owner says whose hands a node is in (spec/05-admission.md).
 
-A measurement does not: anyone can run the same image. An admission is a DSSE envelope signed by the authority key for at most 24
-hours. It names a receipt key, which is born in one TEE and never leaves it, so the admission cannot be moved to another machine; the
-platform, as the hardware gives it; and the place, which only the owner knows. Left to others: whether an admission is required and
-which authority and places are wanted (`policy`).
+A measurement does not: anyone can run the same image. An admission is a DSSE envelope signed by the authority key for at most
+24 hours. It names a receipt key, which is born in one TEE and never leaves it, so the admission cannot be moved to another machine;
+the platform, as the hardware gives it; and the place, which only the owner knows. Left to others: whether an admission is required,
+and which authority and places are wanted (`policy`).
 """
 
 from collections.abc import Collection
@@ -60,7 +60,7 @@ class _Admission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_admission(admission: Admission, *, key: dsse.SigningKey) -> bytes:
-    """The owner's side: the bytes of a DSSE envelope. Raises `admission.malformed` or `admission.window` for what nobody would accept."""
+    """The owner's side: the bytes of a DSSE envelope. Raises as `parse_admission` for what nobody would accept."""
     members = {
         "version": VERSION,
         "node_id": admission.node_id.hex(),
@@ -107,7 +107,7 @@ def verify_admission(
         places: those that the policy lists; None is noted as not checked.
 
     Raises:
-        EvidenceError: through `checks`, an `admission` code; and at once, also in a lenient record, when there is no signed statement.
+        EvidenceError: through `checks`, an `admission` code; at once, even in a lenient record, when there is no signed statement.
         PolicyError: through `checks`, `admission.place`.
     """
     admission = parse_admission(_signed_payload(envelope, authority_key, checks))

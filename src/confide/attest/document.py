@@ -25,8 +25,7 @@ from confide.formats import merkle, strictjson
 from confide.formats.fields import Count, Hex32, format_time, parse_time
 
 MEDIA_TYPE = "application/confide-evidence+json"
-# Eight GPUs and four switches with chains and two manifests are about 600 KiB in base 64; SNP alone is 20 KiB. Twice the first, rounded.
-MAX_DOCUMENT = 1 << 20
+MAX_DOCUMENT = 1 << 20  # eight GPUs and four switches with chains and manifests take about 600 KiB in base 64; SNP alone 20 KiB
 
 MAX_EVIDENCE = 32
 MAX_COLLATERAL = 64
@@ -111,8 +110,8 @@ def parse_document(raw: bytes) -> Document:
     """The document that `raw` says, its keyset parsed too.
 
     Raises:
-        EvidenceError: `document.too_large`, `document.malformed`, `document.version`, `document.evidence_type`, `document.duplicate`,
-            or what `parse_keyset` raises.
+        EvidenceError: `document.too_large`, `document.malformed`, `document.version`, `document.evidence_type`,
+            `document.duplicate`, or what `parse_keyset` raises.
     """
     parsed = read(raw, _Document, FORMAT)
     with malformed(FORMAT):
@@ -167,11 +166,11 @@ def check_nonce(document: Document, nonce: bytes, checks: Checks) -> None:
     """Check that the document's path leads from the caller's own nonce to the root that the binding covers.
 
     Raises:
-        MisuseError: `verdict.nonce_form` unless the nonce is 32 bytes.
+        MisuseError: `verdict.nonce_form` unless the nonce is 32 bytes other than zero.
         EvidenceError: through `checks`, `verdict.no_nonce` or `verdict.nonce`.
     """
-    if len(nonce) != NONCE_SIZE:
-        raise MisuseError(Code.VERDICT_NONCE_FORM, found=f"{len(nonce)} bytes", wanted=f"{NONCE_SIZE}")
+    if len(nonce) != NONCE_SIZE or nonce == NO_NONCES:
+        raise MisuseError(Code.VERDICT_NONCE_FORM, found=f"{len(nonce)} bytes", wanted=f"{NONCE_SIZE} random bytes")
     title = "the caller's nonce"
     if document.nonce_path is None:
         checks.require(False, Code.VERDICT_NO_NONCE, title, found="evidence without nonces", wanted=nonce.hex())

@@ -1,13 +1,13 @@
 """The keyset: the public keys born in a TEE and the digests of what runs there (spec/02-keyset.md).
 
 A node serialises its keyset once; from then on the exact bytes are carried, hashed and compared, never a second serialisation.
-`parse_keyset` is the only way to a `Keyset`. Members are fixed; new ones live in `extensions` until a version 2. Left to others: the
-proof that a TEE holds the keys (`binding`), HPKE itself (`seal`), whether the digests are wanted ones and whether the window holds
-now (`policy`).
+`parse_keyset` is the only way to a `Keyset`. Members are fixed; new ones live in `extensions` until a version 2. Left to others:
+the proof that a TEE holds the keys (`binding`), HPKE itself (`seal`), whether the digests are wanted and the window holds now
+(`policy`).
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,8 +18,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from confide.attest import keyconfig
-from confide.attest.keyconfig import OhttpKey
+from confide.attest.publickeys import KeyMembers, OhttpKey, public_key, read_ohttp_keys, read_receipt_keys, require_distinct
 from confide.attest.reading import VERSION, Format, malformed, read
 from confide.codes import Code
 from confide.errors import EvidenceError
@@ -32,14 +31,12 @@ MAX_RECEIPT_KEYS = 8
 MAX_GPUS = 32  # an HGX board has 8 GPUs and 4 switches
 MAX_MODELS = 256
 MAX_EXTENSIONS = 32
-MAX_PUBLIC_KEY = 4096  # bytes; ML-DSA-87 has 2592
 KNOWN_EXTENSIONS: frozenset[str] = frozenset()  # none is defined yet, so `critical` refuses every name
-PUBLIC_KEY_SIZES = {
-    dsse.SignatureAlgorithm.ED25519: 32,
-    dsse.SignatureAlgorithm.ML_DSA_65: 1952,
-}  # RFC 8032 5.1.5; FIPS 204 table 2
 
 FORMAT = Format(MAX_KEYSET, too_large=Code.KEYSET_TOO_LARGE, malformed=Code.KEYSET_MALFORMED, version=Code.KEYSET_VERSION)
+
+
+__all__ = ["Isolation", "Keyset", "OhttpKey", "Pool", "Role", "build_keyset", "parse_keyset"]
 
 
 class Role(StrEnum):
@@ -110,11 +107,6 @@ class Keyset:
         return hashlib.sha256(self.raw).digest()
 
 
-class _Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    alg: Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\Z")]
-    public_key: str
-
-
 class _Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: Hex32
     serial: Count
@@ -132,11 +124,11 @@ class _Keyset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node_id: Hex32
     role: Role
     ohttp_key_configs: Annotated[list[str], Meta(min_length=1, max_length=MAX_OHTTP_KEYS)]
-    receipt_keys: Annotated[list[_Key], Meta(min_length=1, max_length=MAX_RECEIPT_KEYS)]
+    receipt_keys: Annotated[list[KeyMembers], Meta(min_length=1, max_length=MAX_RECEIPT_KEYS)]
     tls_spki_sha256: Hex32 | None
     tpm_ak_spki_sha256: Hex32 | None
     gpu_leaf_key_sha256: Annotated[list[Hex32], Meta(max_length=MAX_GPUS)]
-    authority_key: _Key | None
+    authority_key: KeyMembers | None
     software_digest: Hex32
     config_digest: Hex32
     policy: _Policy | None
@@ -153,8 +145,8 @@ def parse_keyset(raw: bytes) -> Keyset:
     """The keyset that the exact bytes `raw` say, or an error; nothing in it is believed before the binding is checked.
 
     Raises:
-        EvidenceError: `keyset.too_large`, `keyset.malformed`, `keyset.version`, `keyset.critical`, `keyset.key`, `keyset.duplicate`,
-            `keyset.no_usable_key` or `keyset.window`.
+        EvidenceError: `keyset.too_large`, `keyset.malformed`, `keyset.version`, `keyset.critical`, `keyset.key`,
+            `keyset.duplicate`, `keyset.no_usable_key` or `keyset.window`.
     """
     parsed = read(raw, _Keyset, FORMAT)
     with malformed(FORMAT):
@@ -177,15 +169,18 @@ def build_keyset(
     tpm_ak_spki_sha256: bytes | None = None,
     gpu_leaf_key_sha256: Sequence[bytes] = (),
     authority_key: dsse.PublicKey | None = None,
-    policy: tuple[bytes, int] | None = None,
+    policy_digest: bytes | None = None,
+    policy_serial: int | None = None,
     pool: Pool | None = None,
     extensions: Mapping[str, Any] | None = None,
     critical: Sequence[str] = (),
 ) -> Keyset:
     """Serialise once, and return the parse of those bytes, so that a node cannot make a keyset that a client refuses.
 
-    `policy` is (digest, serial). Raises as `parse_keyset`.
+    Raises:
+        EvidenceError: as `parse_keyset`, also for a policy digest without its serial.
     """
+    policy = None if policy_digest is None and policy_serial is None else {"digest": _hex(policy_digest), "serial": policy_serial}
     members = {
         "version": VERSION,
         "node_id": node_id.hex(),
@@ -198,7 +193,7 @@ def build_keyset(
         "authority_key": _key_members(authority_key) if authority_key else None,
         "software_digest": software_digest.hex(),
         "config_digest": config_digest.hex(),
-        "policy": {"digest": policy[0].hex(), "serial": policy[1]} if policy else None,
+        "policy": policy,
         "pool": {"id": pool.id, "epoch": pool.epoch} if pool else None,
         "isolation": isolation.value,
         "models": {alias: digest.hex() for alias, digest in (models or {}).items()},
@@ -212,9 +207,9 @@ def build_keyset(
 
 def _keyset(raw: bytes, parsed: _Keyset) -> Keyset:
     _require_extensions(parsed)
-    ohttp_keys, skipped_kems = _ohttp_keys(parsed.ohttp_key_configs)
-    receipt_keys, skipped_algorithms = _receipt_keys(parsed.receipt_keys)
-    _require_distinct("gpu_leaf_key_sha256", parsed.gpu_leaf_key_sha256)
+    ohttp_keys, skipped_kems = read_ohttp_keys(parsed.ohttp_key_configs)
+    receipt_keys, skipped_algorithms = read_receipt_keys(parsed.receipt_keys)
+    require_distinct("gpu_leaf_key_sha256", parsed.gpu_leaf_key_sha256)
     not_before, not_after = parse_time(parsed.not_before), parse_time(parsed.not_after)
     if not not_before < not_after:
         raise EvidenceError(
@@ -229,7 +224,7 @@ def _keyset(raw: bytes, parsed: _Keyset) -> Keyset:
         tls_spki_sha256=_unhex(parsed.tls_spki_sha256),
         tpm_ak_spki_sha256=_unhex(parsed.tpm_ak_spki_sha256),
         gpu_leaf_key_sha256=tuple(bytes.fromhex(digest) for digest in parsed.gpu_leaf_key_sha256),
-        authority_key=_public_key(parsed.authority_key) if parsed.authority_key else None,
+        authority_key=public_key(parsed.authority_key) if parsed.authority_key else None,
         software_digest=bytes.fromhex(parsed.software_digest),
         config_digest=bytes.fromhex(parsed.config_digest),
         policy_digest=bytes.fromhex(parsed.policy.digest) if parsed.policy else None,
@@ -246,55 +241,16 @@ def _keyset(raw: bytes, parsed: _Keyset) -> Keyset:
 
 def _require_extensions(parsed: _Keyset) -> None:
     """As `crit` of RFC 7515 section 4.1.11: each name once, present, and understood."""
-    _require_distinct("critical", parsed.critical)
+    require_distinct("critical", parsed.critical)
     for name in parsed.critical:
         if name not in parsed.extensions:
             raise EvidenceError(Code.KEYSET_MALFORMED, found=f"critical {name}", wanted="a name of an extension that is present")
         if name not in KNOWN_EXTENSIONS:
-            raise EvidenceError(Code.KEYSET_CRITICAL, found=name, wanted=f"any of {sorted(KNOWN_EXTENSIONS)}")
-
-
-def _ohttp_keys(texts: list[str]) -> tuple[tuple[OhttpKey, ...], tuple[str, ...]]:
-    """Usable keys and what was skipped. A key id is taken even by a key of unknown suite, since it stands in the request's header."""
-    keys = [keyconfig.read_key_config(strictjson.unb64(text, limit=keyconfig.MAX_KEY_CONFIG)) for text in texts]
-    _require_distinct("key_id", [key.key_id for key in keys])
-    usable = tuple(key for key in keys if key.usable)
-    if not usable:
-        raise EvidenceError(Code.KEYSET_NO_USABLE_KEY, found=_list(keys), wanted="a known KEM, KDF and AEAD")
-    return usable, tuple(key.describe() for key in keys if not key.usable)
-
-
-def _receipt_keys(listed: list[_Key]) -> tuple[tuple[dsse.PublicKey, ...], tuple[str, ...]]:
-    _require_distinct("receipt_keys", [(key.alg, key.public_key) for key in listed])
-    known = {alg.value for alg in dsse.SignatureAlgorithm}
-    usable = tuple(_public_key(key) for key in listed if key.alg in known)
-    skipped = tuple(f"receipt key {key.alg}" for key in listed if key.alg not in known)
-    if not usable:
-        raise EvidenceError(Code.KEYSET_NO_USABLE_KEY, found=", ".join(skipped), wanted=f"any of {sorted(known)}")
-    return usable, skipped
-
-
-def _public_key(key: _Key) -> dsse.PublicKey:
-    raw = strictjson.unb64(key.public_key, limit=MAX_PUBLIC_KEY)
-    size = PUBLIC_KEY_SIZES.get(alg) if (alg := _ALGORITHMS.get(key.alg)) else None
-    if alg is None or len(raw) != size:
-        raise EvidenceError(
-            Code.KEYSET_KEY, found=f"{key.alg}, {len(raw)} bytes", wanted=f"{alg or 'a known algorithm'}, {size} bytes"
-        )
-    return dsse.PublicKey(alg, raw)
-
-
-def _require_distinct(what: str, values: Sequence[object]) -> None:
-    if len(set(values)) != len(values):
-        raise EvidenceError(Code.KEYSET_DUPLICATE, found=f"{len(values)} in {what}, some twice", wanted="each once")
+            raise EvidenceError(Code.KEYSET_CRITICAL, found=name, wanted=f"one of {len(KNOWN_EXTENSIONS)} known extensions")
 
 
 def _key_members(key: dsse.PublicKey) -> dict[str, str]:
     return {"alg": key.alg.value, "public_key": strictjson.b64(key.raw)}
-
-
-def _list(keys: Iterable[OhttpKey]) -> str:
-    return ", ".join(key.describe() for key in keys)
 
 
 def _hex(value: bytes | None) -> str | None:
@@ -303,6 +259,3 @@ def _hex(value: bytes | None) -> str | None:
 
 def _unhex(value: str | None) -> bytes | None:
     return None if value is None else bytes.fromhex(value)
-
-
-_ALGORITHMS = {alg.value: alg for alg in dsse.SignatureAlgorithm}
