@@ -27,11 +27,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 class Commands(click.Group):
     """Finds a command's module when it is asked for: `confide verify` loads no engine."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """In the order of a first day: make, serve, trust, use, prove."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """The `command` of the module."""
         if cmd_name not in COMMANDS:
             return None
@@ -72,7 +72,7 @@ def guarded(action: Callable[[], object], *, as_json: bool = False) -> int:
     except BrokenPipeError:  # the reader (`| head`) has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.OK)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: people get a sentence, not a traceback
+    except Exception as error:  # the last line of defence: people get a sentence, not a traceback
         if os.environ.get("CONFIDE_TRACEBACK") == "1":
             raise
         return _failed(_internal(error), as_json)

@@ -93,7 +93,7 @@ def exchange(transport: Transport, attested: Attested, request: bhttp.Request, *
 
 
 def _require_sealed(reply: Reply) -> None:
-    """Outside the seal anybody may have written the reply: its status and media type decide which error it is, its text is not read."""
+    """Outside the seal anybody may have written the reply: status and media type choose the error, its text is not read."""
     if reply.status == 200 and reply.media_type == ohttp.OHTTP_RESPONSE:
         return
     if reply.status in {400, 401, 422} and reply.media_type == KEY_PROBLEM:
@@ -114,9 +114,10 @@ def _trailer(response: bhttp.Response, name: bytes) -> bytes | None:
     values = [value for key, value in response.trailers if key == name]
     if not values:
         return None
+    malformed = ReceiptError(Code.RECEIPT_MALFORMED, found=f"a bad {name.decode()} trailer", wanted="base 64, once")
+    if len(values) != 1:
+        raise malformed
     try:
-        if len(values) != 1:
-            raise ValueError("repeated")
         return base64.b64decode(values[0], validate=True)
     except (ValueError, binascii.Error):
-        raise ReceiptError(Code.RECEIPT_MALFORMED, found=f"a bad {name.decode()} trailer", wanted="base 64, once") from None
+        raise malformed from None

@@ -44,7 +44,7 @@ def raise_remote(status: int, content: bytes) -> Never:
 
 
 def parse_timing(headers: tuple[tuple[bytes, bytes], ...]) -> dict[str, float]:
-    """`confide-timing: queue=0.1,pre=..,core=..,post=..` in milliseconds, as seconds. What does not parse is left out: it decides nothing."""
+    """`confide-timing: queue=0.1,pre=..,core=..,post=..` in milliseconds, as seconds; what does not parse is left out."""
     text = next((value for name, value in headers if name == TIMING_HEADER), b"")
     found = re.findall(rb"([a-z]{1,16})=([0-9]{1,9}(?:\.[0-9]{1,9})?)", text[:256])
     return {name.decode(): float(value) / 1000 for name, value in found if name.decode() in PARTS}

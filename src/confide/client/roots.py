@@ -24,7 +24,7 @@ def simulated_roots() -> Roots:
 
 
 def looking_roots() -> Roots:
-    """For people who only look (`explain`, `trust`): simulated roots too where installed. What chains to them is marked SIMULATED."""
+    """For people who only look (`explain`, `trust`): simulated roots too, where installed. What they sign is marked SIMULATED."""
     try:
         return (*AMD_ROOTS, *simulated_roots())
     except MisuseError:

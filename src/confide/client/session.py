@@ -1,7 +1,7 @@
 """A verified session with one node: evidence with a fresh nonce, verdict, key; kept until the verdict expires.
 
-1. fetch the document, 2. `policy.verify` (raises, or there is a verdict), 3. keep the rollback state, 4. take the key from the verdict:
-post-quantum first, as the policy allows. Keys offered anywhere else (`/.well-known/ohttp-gateway`) are never looked at.
+1. fetch the document, 2. `policy.verify` (raises, or there is a verdict), 3. keep the rollback state, 4. take the key from the
+verdict: post-quantum first, as the policy allows. Keys offered anywhere else (`/.well-known/ohttp-gateway`) are never looked at.
 Left to others: sending (`exchange`).
 """
 

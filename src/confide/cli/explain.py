@@ -1,0 +1,39 @@
+"""`confide explain`: every check, with what was found and what was wanted, whatever the outcome."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from confide.cli.options import at_option, json_option, option, policy_option, timeout_option
+from confide.cli.output import banner, emit, emit_json
+
+
+@click.command("explain")
+@click.argument("source", metavar="URL|BUNDLE")
+@policy_option(required=False)
+@option("--offline", is_flag=True, help="Refuse to use the network: SOURCE must be a bundle file.")
+@at_option
+@timeout_option
+@json_option
+def command(source: str, policy: Path | None, *, offline: bool, at: datetime | None, timeout: float, as_json: bool) -> int:
+    """Show what a node, or a bundle file, proves about itself, check by check.
+
+    Without --policy nothing is compared with what you want, and nothing is trusted.
+
+    Exits 0 if every check held, else with the code of the first that did not.
+    """
+    from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
+    from confide.policy.text import as_dict, render  # noqa: PLC0415
+
+    loaded = loading.load(policy) if policy else None
+    obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
+    explanation = judge.look(obtained, loaded, now=datetime.now(UTC), at=at)
+    banner(explanation.simulated)
+    if as_json:
+        emit_json(as_dict(explanation))
+    else:
+        emit(render(explanation))
+    if explanation.failure is not None:
+        return int(explanation.failure.code.exit)
+    return 0

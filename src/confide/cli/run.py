@@ -1,0 +1,170 @@
+"""`confide run`: ask a verified node about some text, and show the answer with what proves it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confide.cli.options import PATH, json_option, option, policy_option, state_option, timeout_option
+from confide.cli.output import banner, emit, emit_json, milliseconds, note, table
+from confide.codes import Code
+from confide.errors import MisuseError
+
+if TYPE_CHECKING:
+    from confide.client import Answer
+
+MAX_INPUT = 16 << 20  # bytes from a file or standard input; the node's own limit is far below
+SHOWN_NUMBERS = 4
+
+
+@click.command("run")
+@click.argument("url")
+@click.argument("model")
+@option(
+    "--text", multiple=True, metavar="TEXT", help="One input; repeat for more. Other users of this machine can see it: see --stdin."
+)
+@option("--file", "files", multiple=True, type=PATH, metavar="FILE", help="One input from a file; repeat for more.")
+@option("--stdin", "from_stdin", is_flag=True, help="Read one input from standard input.")
+@option("--lines", is_flag=True, help="With --file or --stdin: each line is an input of its own.")
+@option(
+    "--save", type=PATH, metavar="DIR", help="Keep request, answer, receipt, evidence and policy, for `confide receipt verify`."
+)
+@policy_option()
+@state_option
+@timeout_option
+@json_option
+def command(
+    url: str,
+    model: str,
+    *,
+    text: tuple[str, ...],
+    files: tuple[Path, ...],
+    from_stdin: bool,
+    lines: bool,
+    save: Path | None,
+    policy: Path,
+    state: Path | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Verify the node at URL, seal text to it, and print what MODEL says, with its receipt checked.
+
+    Nothing is sent to a node that the policy does not accept.
+    """
+    from confide.client import connect  # noqa: PLC0415 - the library loads when a command runs
+    from confide.client.state import default_path  # noqa: PLC0415
+
+    inputs = _inputs(text, files, from_stdin=from_stdin, lines=lines)
+    with connect(url, policy=policy, timeout=timeout, state=state or default_path()) as node:
+        answer = node.run(model, inputs)
+    if save is not None:
+        answer.save(save)
+    banner(answer.verdict.simulated)
+    if as_json:
+        emit_json(_as_dict(answer))
+    else:
+        emit(_values(answer, inputs))
+        emit(_proof(answer))
+    if save is not None:
+        note(f"saved {save}: try `confide receipt verify {save} --policy {policy}`")
+
+
+def _inputs(text: Sequence[str], files: Sequence[Path], *, from_stdin: bool, lines: bool) -> list[str]:
+    from confide.client.files import read_file  # noqa: PLC0415
+
+    read = [read_file(path, limit=MAX_INPUT) for path in files]
+    if from_stdin:
+        read.append(sys.stdin.buffer.read(MAX_INPUT + 1))
+    try:
+        texts = [data.decode("utf-8") for data in read]
+    except UnicodeDecodeError:
+        raise MisuseError(Code.CLI_INPUT, found="an input that is not UTF-8", wanted="text") from None
+    if any(len(data) > MAX_INPUT for data in read):
+        raise MisuseError(Code.CLI_INPUT, found=f"more than {MAX_INPUT} bytes", wanted="a shorter text")
+    split = (
+        [line for item in texts for line in item.splitlines() if line.strip()] if lines else [item.rstrip("\n") for item in texts]
+    )
+    inputs = [*text, *split]
+    if not inputs:
+        raise MisuseError(Code.CLI_INPUT, found="no input", wanted="--text, --file or --stdin", hint="see `confide run --help`")
+    return inputs
+
+
+def _values(answer: "Answer", inputs: Sequence[str]) -> str:
+    if answer.task == "text-classification":
+        rows = [
+            (f"{ranked[0].score:6.1%}", ranked[0].label, _short(text)) for ranked, text in zip(answer.value, inputs, strict=False)
+        ]  # type: ignore[union-attr]
+        return table(rows, indent="")
+    return _similarities(answer, inputs) if len(inputs) > 1 else _vector(answer, inputs[0])
+
+
+def _vector(answer: "Answer", text: str) -> str:
+    numbers = answer.embeddings[0]
+    shown = ", ".join(f"{number:.4f}" for number in numbers[:SHOWN_NUMBERS])
+    return f"{_short(text)}: {len(numbers)} numbers, {shown}, ... (--json prints all)"
+
+
+def _similarities(answer: "Answer", inputs: Sequence[str]) -> str:
+    from confide.client import similarity  # noqa: PLC0415
+
+    vectors = answer.embeddings
+    rows = [
+        (f"{similarity(vectors[i], vectors[j]):6.3f}", _short(inputs[i], 36), "~", _short(inputs[j], 36))
+        for i in range(len(vectors))
+        for j in range(i + 1, len(vectors))
+    ]
+    return "similarity (1 is the same meaning)\n" + table(rows, indent="")
+
+
+def _proof(answer: "Answer") -> str:
+    verdict, timing = answer.verdict, answer.timing
+    word = "SIMULATED, verified" if verdict.simulated else "verified"
+    rows = [
+        ("verdict", f"{word} by policy {verdict.policy}; {len(verdict.checks)} checks, {len(verdict.not_checked)} not checked"),
+        ("model", f"{answer.model} {answer.digest[:16]}..., required inside the seal"),
+        ("receipt", _receipt(answer)),
+        ("time", f"{milliseconds(timing.total)}: verify {milliseconds(timing.verify)}, node {milliseconds(timing.network)}"),
+    ]
+    return table(rows, indent="")
+
+
+def _receipt(answer: "Answer") -> str:
+    if answer.receipt is None:
+        return "none, which this policy allows"
+    return f"checked, number {answer.receipt.log_index}, issued {answer.receipt.issued_at:%Y-%m-%dT%H:%M:%SZ} by the node's clock"
+
+
+def _as_dict(answer: "Answer") -> dict[str, Any]:
+    from confide.policy.text import as_dict  # noqa: PLC0415
+
+    timing = answer.timing
+    outputs: list[Any] = (
+        [[entry._asdict() for entry in ranked] for ranked in answer.value]  # type: ignore[union-attr]
+        if answer.task == "text-classification"
+        else list(answer.value)
+    )
+    return {
+        "simulated": answer.verdict.simulated,
+        "model": answer.model,
+        "digest": answer.digest,
+        "task": answer.task,
+        "outputs": outputs,
+        "receipt": None if answer.receipt is None else answer.receipt.as_dict(),
+        "verdict": as_dict(answer.verdict),
+        "timing": {
+            "verify": timing.verify,
+            "seal": timing.seal,
+            "network": timing.network,
+            "open": timing.open,
+            "receipt": timing.receipt,
+            "node": dict(timing.node),
+        },
+    }
+
+
+def _short(text: str, width: int = 48) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 3] + "..."

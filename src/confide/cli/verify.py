@@ -1,0 +1,54 @@
+"""`confide verify`: one verdict, about a node now or about a saved bundle as of a time."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from confide.cli.options import PATH, at_option, json_option, option, policy_option, state_option, timeout_option
+from confide.cli.output import banner, emit, emit_json, note
+
+
+@click.command("verify")
+@click.argument("source", metavar="URL|BUNDLE")
+@policy_option()
+@option("--offline", is_flag=True, help="Refuse to use the network: SOURCE must be a bundle file.")
+@at_option
+@option("--save", type=PATH, metavar="FILE", help="Write the verified evidence to a bundle file.")
+@state_option
+@timeout_option
+@json_option
+def command(
+    source: str,
+    policy: Path,
+    *,
+    offline: bool,
+    at: datetime | None,
+    save: Path | None,
+    state: Path | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Verify a node, or a bundle file, against a policy.
+
+    A node is asked for fresh evidence. A bundle is judged as of --at, or as of now; that needs no network.
+
+    Exits 0 only with a verdict.
+    """
+    from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
+    from confide.client.files import write_file  # noqa: PLC0415
+    from confide.client.state import default_path  # noqa: PLC0415
+    from confide.policy.text import as_dict, render  # noqa: PLC0415
+
+    loaded = loading.load(policy)
+    obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
+    judged = judge.judge(obtained, loaded, now=datetime.now(UTC), at=at, state_path=state or default_path())
+    if save is not None:
+        write_file(save, judged.document)
+    banner(judged.verdict.simulated)
+    if as_json:
+        emit_json(as_dict(judged.verdict))
+    else:
+        emit(render(judged.verdict))
+    if save is not None:
+        note(f"saved {save}")

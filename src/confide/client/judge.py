@@ -1,0 +1,59 @@
+"""Looking at evidence without using it: `confide verify`, `explain` and `trust`. Fetches or reads, then asks `policy`.
+
+A live node is judged now, with a nonce of ours. A file is judged as of a stated time (now, if none is stated) and never opens a
+channel. Left to others: every check.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from confide.client import source, state
+from confide.client.loading import LoadedPolicy
+from confide.client.roots import looking_roots, roots_for
+from confide.client.source import Obtained
+from confide.codes import Code
+from confide.errors import MisuseError
+from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
+from confide.policy.verify import Explanation, explain, verify, verify_as_of
+
+FILE = Unbound("read from a file: how old the evidence is rests on the vendor's dates")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict and the document it is about."""
+
+    verdict: Verdict | HistoricVerdict
+    document: bytes = field(repr=False)
+
+
+def get(where: str, *, offline: bool, at: datetime | None, timeout: float) -> Obtained:
+    """The document of a node or a file; `client.input` where a live node is asked for the past or without network."""
+    if source.is_url(where) and (offline or at is not None):
+        hint = "save a bundle first: confide verify URL --policy FILE --save bundle.json"
+        raise MisuseError(Code.CLIENT_INPUT, found="a live node", wanted="a bundle file, with --offline or --at", hint=hint)
+    return source.obtain(where, timeout=timeout)
+
+
+def judge(obtained: Obtained, policy: LoadedPolicy, *, now: datetime, at: datetime | None, state_path: Path | None) -> Judged:
+    """The verdict, or the error that there is none. Only a live verdict advances the rollback state."""
+    roots = roots_for(policy.policy)
+    if obtained.nonce is None:
+        return Judged(verify_as_of(obtained.document, policy.policy, at=at or now, roots=roots, nonce=FILE), obtained.document)
+    seen = state.load(state_path)
+    verdict = verify(obtained.document, policy.policy, now=now, nonce=obtained.nonce, roots=roots, rollback=seen)
+    state.keep(state_path, verdict.rollback)
+    return Judged(verdict, obtained.document)
+
+
+def look(obtained: Obtained, policy: LoadedPolicy | None, *, now: datetime, at: datetime | None) -> Explanation:
+    """Every check with what was found, whatever the outcome. Without a policy, simulated evidence is recognised and marked."""
+    return explain(
+        obtained.document,
+        policy.policy if policy else None,
+        now=at or now,
+        nonce=FILE if obtained.nonce is None else obtained.nonce,
+        roots=roots_for(policy.policy) if policy else looking_roots(),
+        historic=obtained.nonce is None,
+    )

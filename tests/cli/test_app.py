@@ -1,0 +1,139 @@
+"""Errors as two lines, exit codes as the code says, and never a traceback."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+import pytest
+
+from confide.cli.app import COMMANDS, INTERRUPTED, confide, guarded, run
+from confide.codes import Code
+from confide.errors import ConfideError, EvidenceError
+
+
+def raising(error: BaseException) -> Callable[[], NoReturn]:
+    def action() -> NoReturn:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize("code", list(Code), ids=lambda code: str(code.value))
+def test_every_code_becomes_its_exit_code_and_a_hint(code: Code, capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(raising(ConfideError(code, found="this", wanted="that"))) == int(code.exit)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"error: {code.meaning} ({code.value})\n  found:  this\n  wanted: that\nhint: {code.remedy.value}\n"
+
+
+def test_an_error_is_also_json_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    code = guarded(raising(EvidenceError(Code.DSSE_SIGNATURE, found="x", hint="y")), as_json=True)
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["exit"] == code == int(Code.DSSE_SIGNATURE.exit)
+    assert told["error"] == {
+        "code": "dsse.signature",
+        "meaning": Code.DSSE_SIGNATURE.meaning,
+        "found": "x",
+        "wanted": "",
+        "hint": "y",
+    }
+    assert err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["verify"],
+        ["verify", "x"],
+        ["run", "http://x", "m", "--no-such"],
+        ["serve", "--port", "99999"],
+        ["verify", "b", "-p", "p", "--at", "noon"],
+    ],
+    ids=" ".join,
+)
+def test_misuse_exits_with_two_and_names_the_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: {Code.CLI_INPUT.meaning} (cli.input)\n")
+    assert "--help" in err.splitlines()[-1]
+
+
+def test_misuse_is_told_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "cli.input"
+
+
+def test_a_time_without_a_zone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "b", "-p", "p", "--at", "2026-01-01T00:00:00"]) == 2
+    assert "no time zone" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_a_sentence_without_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(raising(RuntimeError("the patient's name"))) == 1
+    err = capsys.readouterr().err
+    assert "cli.internal" in err
+    assert "RuntimeError at " in err
+    assert "patient" not in err
+    assert "Traceback" not in err
+
+
+def test_a_traceback_comes_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFIDE_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        guarded(raising(RuntimeError("x")))
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), click.Abort()], ids=["ctrl-c", "abort"])
+def test_an_interrupt_is_quiet(stop: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(raising(stop)) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_no_command_shows_the_help_and_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    assert "receipt" in capsys.readouterr().err
+
+
+def test_python_dash_m_confide_is_the_same_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "confide", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("confide, version ")
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m confide --help | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_option_has_an_environment_twin_and_no_option_takes_a_secret() -> None:
+    options = [option for command in every(confide) for option in command.params if isinstance(option, click.Option)]
+    assert options
+    for option in options:
+        if option.name in {"help", "version"}:
+            continue
+        assert str(option.envvar).startswith("CONFIDE_"), option.name
+        assert not {"key", "secret", "password", "token"} & set(str(option.name).split("_")), option.name
+
+
+def test_every_result_can_be_json() -> None:
+    for command in every(confide):
+        if not isinstance(command, click.Group) and command.name != "serve":
+            assert "as_json" in {parameter.name for parameter in command.params}, command.name
+
+
+def every(command: click.Command) -> list[click.Command]:
+    context = click.Context(command)
+    members = (
+        [command.get_command(context, name) for name in command.list_commands(context)] if isinstance(command, click.Group) else []
+    )
+    return [command, *(found for member in members if member is not None for found in every(member))]
+
+
+def test_commands_come_in_the_order_of_a_first_day() -> None:
+    assert confide.list_commands(click.Context(confide)) == list(COMMANDS)
