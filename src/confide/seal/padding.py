@@ -2,8 +2,8 @@
 
 Padding is zero bytes inside the encryption (RFC 9292 section 3.8). Up to 64 KiB (text) there are four buckets per doubling from 512
 bytes: an eavesdropper learns one of 29 sizes, under 5 bits, and above the floor a message grows by less than a quarter. Beyond
-(tensors, audio) Padmé takes over (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", PETS
-2019, section 4): growth under 1/32, and O(log log M) bits. What stays visible: the bucket, the time, the number of messages.
+(tensors, audio) Padmé takes over (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs",
+PETS 2019, section 4): growth under 1/31, and O(log log M) bits. What stays visible: the bucket, the time, the number of messages.
 """
 
 FLOOR = 512
