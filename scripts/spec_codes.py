@@ -82,9 +82,9 @@ def _areas() -> dict[str, list[Code]]:
 
 def _codes_lines() -> Iterator[str]:
     yield from ("# 01 Codes", "", GENERATED, "")
-    yield "Every refusal of every SDK carries exactly one of these codes, `area.reason`. The list is closed: a code is never renamed"
-    yield "or given another meaning, and a new cause gets a new code. `codes.json` holds the same list for machines; Exit is the exit"
-    yield "status of the command line (docs/reference/exit-codes.md)."
+    yield "Every refusal of every SDK carries exactly one of these codes, `area.reason`. The list is closed: a code is never"
+    yield "renamed or given another meaning, and a new cause gets a new code. `codes.json` holds the same list for machines;"
+    yield "Exit is the exit status of the command line (docs/reference/exit-codes.md)."
     for area, codes in _areas().items():
         yield from ("", f"## {area}", "", "| Code | Exit | Meaning | What to do |", "|---|---|---|---|")
         yield from (f"| `{code.value}` | {int(code.exit)} | {code.meaning} | {code.remedy.value} |" for code in codes)

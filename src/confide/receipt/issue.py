@@ -1,0 +1,74 @@
+"""Signing a receipt: on the path of every request, so each field is hashed once and the JSON is written once.
+
+The caller gives the bytes that the enclave opened and will seal, never a header or a digest made elsewhere. Left to others: where
+the receipt goes (`deliver`), the log (`log`), and which key is the boot's receipt key (`guest`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from confide.formats import dsse
+from confide.receipt.commit import Label, Salts, commit, new_salt
+from confide.receipt.model import EngineLike, EngineRef, ModelRef, Outcome, Receipt
+from confide.receipt.parameters import split
+from confide.receipt.statement import PAYLOAD_TYPE, encode
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A signed receipt and the salts that open it. The salts are content."""
+
+    envelope: bytes
+    salts: Salts
+
+
+def issue(
+    *,
+    key: dsse.SigningKey,
+    keyset_digest: bytes,
+    key_config: bytes,
+    enc: bytes,
+    request: bytes,
+    response: bytes,
+    model: ModelRef | None,
+    engine: EngineLike,
+    software_digest: bytes,
+    parameters: Mapping[str, Any],
+    outcome: Outcome,
+    log_index: int,
+    issued_at: datetime,
+) -> Issued:
+    """Commit, serialise, sign (spec/09-receipt.md).
+
+    `request` is the inner binary HTTP message as opened, `response` its answer through the content (before trailers and padding).
+    `parameters` are all of the request's own: those that may stand in clear do, the rest is committed to.
+    """
+    clear, text = split(parameters)
+    salts = Salts(new_salt(), new_salt(), None if text is None else new_salt(), text)
+    receipt = Receipt(
+        keyset_digest=keyset_digest,
+        key_config_digest=hashlib.sha256(key_config).digest(),
+        enc_digest=hashlib.sha256(enc).digest(),
+        request_commitment=commit(salts.request, Label.REQUEST, request),
+        response_commitment=commit(salts.response, Label.RESPONSE, response),
+        model=model,
+        engine=EngineRef(engine.name, engine.version, engine.digest),
+        software_digest=software_digest,
+        parameters=clear,
+        parameters_commitment=parameters_commitment(salts),
+        outcome=outcome,
+        log_index=log_index,
+        issued_at=issued_at,
+        signer=key.public,
+    )
+    return Issued(dsse.sign(encode(receipt), payload_type=PAYLOAD_TYPE, keys=(key,)), salts)
+
+
+def parameters_commitment(salts: Salts) -> bytes | None:
+    """The commitment to the free-form parameters that these salts open, if there are any."""
+    if salts.parameters is None or salts.parameters_text is None:
+        return None
+    return commit(salts.parameters, Label.PARAMETERS, salts.parameters_text)
