@@ -1,0 +1,45 @@
+"""Pinned vendor roots, and the intermediates that vendors publish beside them. Facts: whole certificates with fingerprints.
+
+Origin: AMD's Key Distribution Service, `/vcek/v1/<product>/cert_chain` and `/vlek/v1/<product>/cert_chain` (AMD 57230), as carried
+by confidential-dot-ai/attestation-rs (`crates/attestation/certs/amd`), google/go-sev-guest and virtee/sev, byte for byte the same.
+The files are `data/amd/*.der`; a file that is not the one named here stops the import. Intermediates are not trusted for being
+shipped: the verifier checks them like any other.
+"""
+
+import hashlib
+from importlib import resources
+
+from confide.attest.evidence import Kind, Root, Roots
+from confide.codes import Code
+from confide.errors import MisuseError
+
+_AMD_ARKS = {
+    "ARK-Milan": "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd",
+    "ARK-Genoa": "4c6598d19c18719c5dfd4a7d335f674e5bfe1d8f800cea2cf270c10d103db2f1",
+    "ARK-Turin": "1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a",
+}
+_AMD_INTERMEDIATES = {
+    "ASK-Milan": "67d303bd3905fd38db8b20e0793699870e7fa612eaad5dec358293fd8c0bac1b",
+    "ASK-Genoa": "5464738c1546aed5f2cecf1dc98c5c960a92e8913238a61711bc90ec6e828521",
+    "ASK-Turin": "5b77ef5fe7a7a004fd9032668fba9d0fda22f88c4442069a479636a6ae3b3185",
+    "ASVK-Milan": "c5e081f59b7efab1fe2f8b505e159704e72f29cab7ef7cf628a05a42439082f5",
+    "ASVK-Genoa": "197e610743a917d6b9bb982a5a9226ccc0a15b611be0619e626aca9151457372",
+    "ASVK-Turin": "104e10a8bd060a3c20a434261a57d0588fd65a88915b4f65b08bdecaf8df1a3c",
+}
+
+
+def pinned(name: str, data: bytes, sha256: str) -> bytes:
+    """`data`, if it is the certificate that was pinned as `name`."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise MisuseError(Code.X509_ROOT, found=f"{name} with SHA-256 {found}", wanted=sha256, hint="reinstall confide")
+    return data
+
+
+def _amd(name: str, sha256: str) -> bytes:
+    file = resources.files("confide.attest") / "data" / "amd" / f"{name.lower().replace('-', '_')}.der"
+    return pinned(name, file.read_bytes(), sha256)
+
+
+AMD_ROOTS: Roots = tuple(Root(Kind.SNP, name, _amd(name, sha256)) for name, sha256 in _AMD_ARKS.items())
+AMD_INTERMEDIATES: tuple[bytes, ...] = tuple(_amd(name, sha256) for name, sha256 in _AMD_INTERMEDIATES.items())

@@ -1,0 +1,217 @@
+"""Is a genuine report acceptable? Every rule about SEV-SNP claims; each constraint that is absent takes its strict value.
+
+The order is: who signed, which firmware, how the guest may be handled, what the guest is. Left to others: REPORT_DATA
+(`binding.py`) and where constraints come from (`policy`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from confide.attest.checks import Checks
+from confide.attest.constraints import Ignored
+from confide.attest.snp.claims import SnpClaims
+from confide.attest.snp.layout import (
+    KNOWN_POLICY,
+    NO_MIGRATION_AGENT,
+    GuestPolicy,
+    PlatformInfo,
+    Product,
+    Report,
+    SigningKey,
+    Tcb,
+)
+from confide.codes import Code
+from confide.errors import ConfideError, EvidenceError, PolicyError
+
+SHOWN = 4  # digests spelled out in a message
+
+Digests = tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class SnpConstraints:
+    """What a report must satisfy. None for a list means that the policy names none: listed as not checked (spec/07a-snp.md).
+
+    Attributes:
+        measurements: MEASUREMENT is one of these.
+        minimum_tcb: per product; REPORTED_TCB and COMMITTED_TCB must reach it in every component. A product without one is refused.
+        products: only these; None is any.
+        signing_keys: VLEK only where listed.
+        csp_ids: providers whose VLEKs are accepted; none by default.
+        max_vmpl: highest VMPL number, 0 to 3, from which the report may be asked. Reports asked by the host carry 0xFFFFFFFF.
+        minimum_abi: COMMITTED_MAJOR.COMMITTED_MINOR, below which the host cannot roll back.
+        allow_debug, allow_migration: `Ignored.UNSAFE_IGNORED` accepts a guest that the host may open or move.
+        smt: whether POLICY may allow SMT.
+        platform_info: bits that must be set, such as `PlatformInfo.ALIAS_CHECK_COMPLETE`.
+    """
+
+    measurements: Digests | Ignored
+    minimum_tcb: Mapping[Product, Tcb] | Ignored
+    products: tuple[Product, ...] | None = None
+    signing_keys: tuple[SigningKey, ...] = (SigningKey.VCEK,)
+    csp_ids: tuple[str, ...] = ()
+    max_vmpl: int = 0
+    minimum_abi: tuple[int, int] = (0, 0)
+    allow_debug: Ignored | None = None
+    allow_migration: Ignored | None = None
+    smt: bool = True
+    minimum_guest_svn: int = 0
+    platform_info: PlatformInfo = field(default=PlatformInfo(0))
+    host_data: Digests | None = None
+    id_key_digests: Digests | None = None
+    author_key_digests: Digests | None = None
+    family_ids: Digests | None = None
+    image_ids: Digests | None = None
+    report_ids: Digests | None = None
+    chip_ids: Digests | None = None
+
+
+def validate(claims: SnpClaims, constraints: SnpConstraints, *, checks: Checks) -> None:
+    """Compare verified claims with `constraints`; the first failure raises if `checks` is strict.
+
+    Raises:
+        EvidenceError: the report contradicts itself, or the guest may be debugged or migrated.
+        PolicyError: a value is not among, or below, what the constraints name.
+    """
+    _signer(claims, constraints, checks)
+    _tcb(claims, constraints, checks)
+    _firmware(claims.report, constraints, checks)
+    _guest_policy(claims.report, constraints, checks)
+    _migration(claims.report, constraints, checks)
+    _platform(claims.report, constraints, checks)
+    _guest(claims, constraints, checks)
+
+
+def _refusal(
+    ok: bool, code: Code, title: str, found: str, wanted: str, checks: Checks, error: type[ConfideError] = PolicyError
+) -> None:
+    checks.require(ok, code, title, found=found, wanted=wanted, error=error)
+
+
+def _signer(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> None:
+    if constraints.products is None:
+        checks.skip("product", "the policy names none: Milan, Genoa and Turin are accepted")
+    else:
+        wanted = ", ".join(constraints.products)
+        _refusal(claims.product in constraints.products, Code.SNP_PRODUCT, "product", claims.product.value, wanted, checks)
+    wanted = ", ".join(key.name for key in constraints.signing_keys)
+    _refusal(
+        claims.signing_key in constraints.signing_keys,
+        Code.SNP_SIGNING_KEY_TYPE,
+        "SIGNING_KEY",
+        claims.signing_key.name,
+        wanted,
+        checks,
+    )
+    if claims.csp_id is not None:
+        listed = claims.csp_id in constraints.csp_ids
+        _refusal(listed, Code.SNP_CSP_ID_UNKNOWN, "cspID", claims.csp_id, ", ".join(constraints.csp_ids) or "none listed", checks)
+
+
+def _tcb(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> None:
+    """The host may report less than it runs, but may not run less than it has committed to (AMD 56860, SNP_COMMIT)."""
+    current, committed = claims.current_tcb, claims.committed_tcb
+    _refusal(
+        current.at_least(committed),
+        Code.SNP_CURRENT_TCB,
+        "CURRENT_TCB",
+        str(current),
+        f"at least {committed}",
+        checks,
+        EvidenceError,
+    )
+    if isinstance(constraints.minimum_tcb, Ignored):
+        checks.relax("minimum_tcb", "firmware with known flaws is accepted")
+        return
+    minimum = constraints.minimum_tcb.get(claims.product)
+    wanted = f"at least {minimum}" if minimum else "a minimum for this product"
+    _refusal(minimum is not None, Code.SNP_MINIMUM_TCB_MISSING, "minimum TCB", claims.product.value, wanted, checks)
+    if minimum is None:
+        return
+    reported = claims.reported_tcb
+    _refusal(reported.at_least(minimum), Code.SNP_MINIMUM_REPORTED_TCB, "REPORTED_TCB", str(reported), wanted, checks)
+    _refusal(committed.at_least(minimum), Code.SNP_MINIMUM_COMMITTED_TCB, "COMMITTED_TCB", str(committed), wanted, checks)
+
+
+def _firmware(report: Report, constraints: SnpConstraints, checks: Checks) -> None:
+    current, committed = report.current_version, report.committed_version
+    _refusal(
+        current.order >= committed.order,
+        Code.SNP_CURRENT_VERSION,
+        "CURRENT_MAJOR.MINOR.BUILD",
+        str(current),
+        f"at least {committed}",
+        checks,
+        EvidenceError,
+    )
+    major, minor = constraints.minimum_abi
+    reached = (committed.major, committed.minor) >= (major, minor)
+    _refusal(reached, Code.SNP_MINIMUM_ABI, "COMMITTED_MAJOR.MINOR", str(committed), f"at least {major}.{minor}", checks)
+
+
+def _guest_policy(report: Report, constraints: SnpConstraints, checks: Checks) -> None:
+    """POLICY. Bits of unknown meaning may loosen, so they refuse, unlike those of PLATFORM_INFO."""
+    policy = report.policy
+    known = not policy & ~KNOWN_POLICY and bool(policy & GuestPolicy.RESERVED_ONE)
+    _refusal(known, Code.SNP_POLICY, "POLICY", f"{policy:#x}", "bit 17 set, bits 26 to 63 clear", checks, EvidenceError)
+    debug = bool(policy & GuestPolicy.DEBUG)
+    if isinstance(constraints.allow_debug, Ignored):
+        checks.relax("allow_debug", "the host may read and write the memory of the guest")
+    else:
+        _refusal(not debug, Code.SNP_DEBUG, "POLICY.DEBUG", _bit(debug), "0", checks, EvidenceError)
+    if not constraints.smt:
+        smt = bool(policy & GuestPolicy.SMT)
+        _refusal(not smt, Code.SNP_SMT, "POLICY.SMT", _bit(smt), "0", checks)
+
+
+def _migration(report: Report, constraints: SnpConstraints, checks: Checks) -> None:
+    if isinstance(constraints.allow_migration, Ignored):
+        checks.relax("allow_migration", "a migration agent may move the guest to another machine")
+        return
+    migrate = bool(report.policy & GuestPolicy.MIGRATE_MA)
+    _refusal(not migrate, Code.SNP_MIGRATION, "POLICY.MIGRATE_MA", _bit(migrate), "0", checks, EvidenceError)
+    alone = report.report_id_ma == NO_MIGRATION_AGENT
+    _refusal(alone, Code.SNP_REPORT_ID_MA, "REPORT_ID_MA", report.report_id_ma.hex(), "ff..ff: no agent", checks, EvidenceError)
+
+
+def _platform(report: Report, constraints: SnpConstraints, checks: Checks) -> None:
+    vmpl = report.vmpl
+    _refusal(vmpl <= constraints.max_vmpl, Code.SNP_VMPL, "VMPL", str(vmpl), f"at most {constraints.max_vmpl}", checks)
+    required = constraints.platform_info
+    if not required:
+        checks.skip("PLATFORM_INFO", "the policy requires no bit of it")
+        return
+    present = report.platform_info & required == required
+    _refusal(present, Code.SNP_PLATFORM_INFO, "PLATFORM_INFO", f"{report.platform_info:#x}", f"all of {int(required):#x}", checks)
+
+
+def _guest(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> None:
+    report = claims.report
+    if isinstance(constraints.measurements, Ignored):
+        checks.relax("measurements", "any software is accepted")
+    else:
+        _listed(report.measurement, constraints.measurements, Code.SNP_MEASUREMENT, "MEASUREMENT", checks)
+    least = constraints.minimum_guest_svn
+    _refusal(report.guest_svn >= least, Code.SNP_GUEST_SVN, "GUEST_SVN", str(report.guest_svn), f"at least {least}", checks)
+    _listed(report.host_data, constraints.host_data, Code.SNP_HOST_DATA, "HOST_DATA", checks)
+    _listed(report.id_key_digest, constraints.id_key_digests, Code.SNP_ID_KEY_DIGEST, "ID_KEY_DIGEST", checks)
+    author = report.author_key_digest if report.author_key_en else b""
+    _listed(author, constraints.author_key_digests, Code.SNP_AUTHOR_KEY_DIGEST, "AUTHOR_KEY_DIGEST", checks)
+    _listed(report.family_id, constraints.family_ids, Code.SNP_FAMILY_ID, "FAMILY_ID", checks)
+    _listed(report.image_id, constraints.image_ids, Code.SNP_IMAGE_ID, "IMAGE_ID", checks)
+    _listed(report.report_id, constraints.report_ids, Code.SNP_REPORT_ID, "REPORT_ID", checks)
+    chip = b"" if claims.chip_masked else report.chip_id
+    _listed(chip, constraints.chip_ids, Code.SNP_CHIP_ID, "CHIP_ID", checks)
+
+
+def _listed(found: bytes, allowed: Digests | None, code: Code, title: str, checks: Checks) -> None:
+    if allowed is None:
+        checks.skip(title, "the policy names none")
+        return
+    more = f" and {len(allowed) - SHOWN} more" if len(allowed) > SHOWN else ""
+    wanted = ", ".join(value.hex() for value in allowed[:SHOWN]) + more
+    _refusal(found in allowed, code, title, found.hex() or "none", wanted or "none listed", checks)
+
+
+def _bit(value: bool) -> str:
+    return str(int(value))

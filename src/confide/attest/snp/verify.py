@@ -1,0 +1,309 @@
+"""Is the report genuine? AMD's chain, its certificates' own fields, and the signature; nothing about what is acceptable.
+
+1. Read the report and find the endorsement certificate for its SIGNING_KEY (`layout.parse_report`, `_endorsed`).
+2. Chain: VCEK -> ASK -> pinned ARK, or VLEK -> ASVK -> pinned ARK (`_Chain`, `_check_chain`).
+3. Revocation by the ARK's list (`x509.check_revocation`).
+4. The certificates' own fields: windows, names, extensions (`_check_certificates`, `_check_extensions`).
+5. The report's signature by the endorsed key (`_check_signature`).
+6. Report and certificate agree: product, REPORTED_TCB, CHIP_ID (`_check_agreement`).
+
+Left to others: measurements, TCB minima, guest policy, freshness (`validate.py`, `policy`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA384
+
+from confide.attest import x509
+from confide.attest.checks import Checks
+from confide.attest.evidence import Endorsements, Evidence, Kind, Root, Roots
+from confide.attest.roots import AMD_INTERMEDIATES
+from confide.attest.snp import extensions
+from confide.attest.snp.claims import SnpClaims
+from confide.attest.snp.extensions import EndorsementExtensions
+from confide.attest.snp.layout import Product, Report, SigningKey, Tcb, parse_report, product_of_cpuid, reserved_components
+from confide.attest.x509 import Certificate, Revocation, RevocationList
+from confide.codes import Code
+from confide.errors import CollateralError, EvidenceError
+
+LEAF_ROLES = ("vcek", "vlek")
+CHAIN_ROLES = ("ask", "asvk", "ark", "cert-chain")
+_SUBJECTS = {SigningKey.VCEK: "SEV-VCEK", SigningKey.VLEK: "SEV-VLEK"}  # AMD 57230, certificate subjects
+_ISSUERS = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}  # followed by the product
+_INTERMEDIATES = {SigningKey.VCEK: "ASK", SigningKey.VLEK: "ASVK"}
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Endorsement certificate, intermediate, and the pinned root that both must lead to."""
+
+    leaf: Certificate
+    intermediate: Certificate
+    root: Root
+    anchor: Certificate
+    product: Product
+
+    def named(self, key: SigningKey) -> tuple[tuple[str, Certificate], ...]:
+        """Each with AMD's name for it."""
+        return (key.name, self.leaf), (_INTERMEDIATES[key], self.intermediate), ("ARK", self.anchor)
+
+
+def authenticate(
+    evidence: Evidence, endorsements: Endorsements, *, roots: Roots, now: datetime, revocation: Revocation, checks: Checks
+) -> SnpClaims:
+    """Verify `evidence["report"]` against AMD's chain at `now`.
+
+    Endorsement roles: `vcek` or `vlek`; `ask`, `asvk`, `ark`, `cert-chain` (optional, DER or PEM); `crl` (DER or PEM).
+
+    Raises:
+        EvidenceError: not genuine.
+        CollateralError: AMD's certificates or lists are missing, malformed or out of their windows.
+    """
+    x509.require_clock(now)
+    report = parse_report(_report_bytes(evidence), checks=checks)
+    chain = _chain(report, endorsements, roots=roots, checks=checks)
+    _check_chain(chain, report.signing_key, now=now, checks=checks)
+    lists = x509.load_crls(endorsements.items["crl"]) if "crl" in endorsements.items else ()
+    used = x509.check_revocation(
+        chain.named(report.signing_key), lists, issuer=chain.anchor, now=now, revocation=revocation, checks=checks
+    )
+    decoded = _check_certificate(chain, report.signing_key, checks=checks)
+    _check_signature(report, chain.leaf, checks=checks)
+    _check_agreement(report, chain.product, decoded, checks=checks)
+    checks.conclude()
+    return _claims(report, chain, decoded, used)
+
+
+def _report_bytes(evidence: Evidence) -> bytes:
+    report = evidence.items.get("report")
+    if report is None:
+        raise EvidenceError(Code.EVIDENCE_MISSING, found=", ".join(sorted(evidence.items)), wanted="report")
+    return report
+
+
+# --- 1 and 2: the certificates ---------------------------------------------------------------------------------------------------
+
+
+def _chain(report: Report, endorsements: Endorsements, *, roots: Roots, checks: Checks) -> _Chain:
+    """Step 1: find the certificates by name only. Every name is then checked by signature."""
+    leaf = _endorsed(report.signing_key, endorsements, checks)
+    supplied = tuple(_supplied(endorsements, (*CHAIN_ROLES, *LEAF_ROLES)))
+    intermediate = _issuer_of(leaf, supplied, what=_INTERMEDIATES[report.signing_key])
+    root, anchor = _anchor_of(intermediate, supplied, roots, checks)
+    product = _product_of(anchor, checks)
+    return _Chain(leaf, intermediate, root, anchor, product)
+
+
+def _supplied(endorsements: Endorsements, roles: tuple[str, ...]) -> Iterator[Certificate]:
+    for role in roles:
+        if role in endorsements.items:
+            yield from x509.load_certificates(endorsements.items[role])
+
+
+def _endorsed(key: SigningKey, endorsements: Endorsements, checks: Checks) -> Certificate:
+    """The certificate whose subject is that of the report's SIGNING_KEY; the other kind does not stand in for it."""
+    subject = _SUBJECTS.get(key, "no certificate: the report is not signed")
+    given = tuple(_supplied(endorsements, (*LEAF_ROLES, "cert-chain")))
+    found = next((certificate for certificate in given if x509.common_name(certificate.subject) == subject), None)
+    names = ", ".join(x509.common_name(certificate.subject) for certificate in given)
+    if not given:
+        checks.fail(CollateralError(Code.X509_MISSING, found="no endorsement certificate", wanted=subject))
+    checks.require(found is not None, Code.SNP_SIGNING_KEY, "SIGNING_KEY", found=f"{key.name} beside {names}", wanted=subject)
+    checks.conclude()
+    return found if found is not None else given[0]
+
+
+def _issuer_of(leaf: Certificate, supplied: tuple[Certificate, ...], *, what: str) -> Certificate:
+    """The certificate named as the leaf's issuer: a supplied one, or else the one we ship. Of several, the one whose key fits."""
+    shipped = tuple(certificate for der in AMD_INTERMEDIATES for certificate in x509.load_certificates(der))
+    for offered in (supplied, shipped):
+        named = [certificate for certificate in offered if certificate.subject == leaf.issuer]
+        if named:
+            return next((certificate for certificate in named if x509.signed_by(leaf, certificate)), named[0])
+    issuer = x509.common_name(leaf.issuer)
+    raise CollateralError(Code.X509_MISSING, found=f"no certificate for {issuer}", wanted=f"the {what} certificate of {issuer}")
+
+
+def _anchor_of(
+    intermediate: Certificate, supplied: tuple[Certificate, ...], roots: Roots, checks: Checks
+) -> tuple[Root, Certificate]:
+    """The pinned root that the intermediate names. A root that came with the evidence is compared with it, never trusted."""
+    name = intermediate.issuer
+    pinned = [(root, x509.load_certificate(root.der)) for root in roots if root.kind is Kind.SNP]  # type: ignore[redundant-expr]
+    named = [(root, anchor) for root, anchor in pinned if anchor.subject == name]
+    offered = [certificate for certificate in supplied if certificate.subject == name]
+    ours = all(any(certificate == anchor for _, anchor in named) for certificate in offered)
+    wanted = "a pinned root: " + ", ".join(root.name for root, _ in pinned)
+    checks.require(bool(named) and ours, Code.X509_ROOT, "ARK", found=name.rfc4514_string(), wanted=wanted)
+    checks.conclude()
+    return next((pair for pair in named if x509.signed_by(intermediate, pair[1])), named[0])
+
+
+def _product_of(anchor: Certificate, checks: Checks) -> Product:
+    name = x509.common_name(anchor.subject)
+    product = next((product for product in Product if name == f"ARK-{product}"), None)
+    wanted = ", ".join(f"ARK-{product}" for product in Product)
+    checks.require(product is not None, Code.SNP_SUBJECT, "ARK subject", found=name, wanted=wanted)
+    checks.conclude()
+    return product or Product.MILAN
+
+
+def _check_chain(chain: _Chain, key: SigningKey, *, now: datetime, checks: Checks) -> None:
+    """Step 2: windows, names, signatures and CA fields of the three certificates."""
+    (leaf, _), (middle, _), (top, _) = named = chain.named(key)
+    for title, certificate in named:
+        x509.check_window(certificate, now=now, title=title, checks=checks)
+    _check_name(chain.intermediate, f"{_ISSUERS[key]}{chain.product}", title=middle, checks=checks)
+    x509.check_authority(chain.anchor, path_length=None, crl_sign=True, title=top, checks=checks)
+    x509.check_authority(chain.intermediate, path_length=0, crl_sign=False, title=middle, checks=checks)
+    x509.check_link(chain.intermediate, chain.anchor, title=middle, checks=checks)
+    x509.check_link(chain.leaf, chain.intermediate, title=leaf, checks=checks)
+
+
+def _check_name(certificate: Certificate, wanted: str, *, title: str, checks: Checks) -> None:
+    found = x509.common_name(certificate.subject)
+    checks.require(found == wanted, Code.SNP_SUBJECT, f"{title} subject", found=found, wanted=wanted)
+
+
+# --- 4: the endorsement certificate's own fields --------------------------------------------------------------------------------
+
+
+def _check_certificate(chain: _Chain, key: SigningKey, *, checks: Checks) -> EndorsementExtensions:
+    """Step 4: P-384, and AMD's extensions for this product and kind of key."""
+    readable = x509.check_end_entity(chain.leaf, title=key.name, checks=checks)
+    public = _p384(chain.leaf)
+    found = "P-384" if public else "another key"
+    checks.require(public is not None, Code.SNP_ENDORSED_KEY, f"{key.name} public key", found=found, wanted="P-384")
+    if not readable:
+        checks.conclude()
+    try:
+        decoded = extensions.decode(chain.leaf, chain.product)
+    except EvidenceError as error:
+        checks.require(False, error.code, f"{key.name} extensions", found=error.found, wanted=error.wanted)
+        checks.conclude()
+        raise
+    _check_extensions(decoded, chain.product, key, checks=checks)
+    return decoded
+
+
+def _check_extensions(decoded: EndorsementExtensions, product: Product, key: SigningKey, *, checks: Checks) -> None:
+    version = decoded.struct_version
+    checks.require(
+        version in extensions.STRUCT_VERSIONS, Code.SNP_STRUCT_VERSION, "structVersion", found=str(version), wanted="0 or 1"
+    )
+    stems = extensions.products_named(product)
+    checks.require(
+        decoded.product_name.split("-", 1)[0] in stems,  # "Milan-B0" names a stepping, "Milan" in a VLEK does not
+        Code.SNP_PRODUCT_NAME,
+        "productName",
+        found=decoded.product_name,
+        wanted=" or ".join(stems),
+    )
+    vlek = key is SigningKey.VLEK
+    checks.require(
+        (decoded.csp_id is not None) is vlek,
+        Code.SNP_CSP_ID,
+        "cspID",
+        found=decoded.csp_id or "none",
+        wanted="a provider" if vlek else "none in a VCEK",
+    )
+
+
+def _p384(certificate: Certificate) -> ec.EllipticCurvePublicKey | None:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1) else None
+
+
+# --- 5 and 6: the report ---------------------------------------------------------------------------------------------------------
+
+
+def _check_signature(report: Report, leaf: Certificate, *, checks: Checks) -> None:
+    """Step 5: ECDSA P-384 with SHA-384 over bytes 0x000 to 0x29F."""
+    key, good = _p384(leaf), False
+    if key is not None:
+        try:
+            key.verify(encode_dss_signature(report.signature_r, report.signature_s), report.signed, ec.ECDSA(SHA384()))
+            good = True
+        except InvalidSignature:
+            good = False
+    checks.require(
+        good,
+        Code.SNP_SIGNATURE,
+        "SIGNATURE",
+        found="a good one" if good else "a bad one",
+        wanted=f"one by the {report.signing_key.name}",
+    )
+
+
+def _check_agreement(report: Report, product: Product, decoded: EndorsementExtensions, *, checks: Checks) -> None:
+    """Step 6: what the report says of the platform is what AMD certified. In version 2 the chain alone names the product."""
+    if report.cpuid is not None:
+        family, model, _ = report.cpuid
+        found = product_of_cpuid(family, model)
+        checks.require(
+            found is product, Code.SNP_CPUID, "CPUID", found=f"family {family:#x} model {model:#x}: {found}", wanted=product.value
+        )
+    reported = Tcb.from_bytes(report.reported_tcb, product.tcb_layout)
+    reserved = reserved_components(report.reported_tcb, product.tcb_layout)
+    checks.require(
+        reported == decoded.tcb and reserved == decoded.reserved.ljust(len(reserved), b"\x00"),
+        Code.SNP_REPORTED_TCB,
+        "REPORTED_TCB",
+        found=f"{reported} ({report.reported_tcb.hex()})",
+        wanted=f"{decoded.tcb}, as certified",
+    )
+    _check_chip(report, decoded, checks=checks)
+
+
+def _check_chip(report: Report, decoded: EndorsementExtensions, *, checks: Checks) -> None:
+    """CHIP_ID against hwID. A VLEK names a provider, no chip; a host may mask CHIP_ID with zeros (AMD 56860, MASK_CHIP_ID)."""
+    if report.signing_key is SigningKey.VLEK:
+        checks.skip("CHIP_ID", "a VLEK is not bound to a chip; CHIP_ID, where not zero, is the firmware's word")
+        return
+    if decoded.hwid is None:
+        checks.require(False, Code.SNP_EXTENSION, "hwID", found="hwID missing", wanted="hwID in a VCEK")
+    elif _masked(report):
+        checks.skip("CHIP_ID", "the host has masked it: the report names no chip")
+    else:
+        wanted = decoded.hwid.ljust(64, b"\x00")
+        checks.require(report.chip_id == wanted, Code.SNP_HWID, "CHIP_ID", found=report.chip_id.hex(), wanted=wanted.hex())
+
+
+def _masked(report: Report) -> bool:
+    return not any(report.chip_id)
+
+
+def _claims(report: Report, chain: _Chain, decoded: EndorsementExtensions, lists: tuple[RevocationList, ...]) -> SnpClaims:
+    certificates = (chain.leaf, chain.intermediate, chain.anchor)
+    starts = [certificate.not_valid_before_utc for certificate in certificates] + [crl.last_update_utc for crl in lists]
+    ends = [certificate.not_valid_after_utc for certificate in certificates]
+    ends += [crl.next_update_utc for crl in lists if crl.next_update_utc is not None]
+    layout = chain.product.tcb_layout
+    return SnpClaims(
+        kind=Kind.SNP,
+        simulated=chain.root.simulated,
+        measurements=(("measurement", report.measurement),),
+        report_data=report.report_data,
+        platform_id="" if _masked(report) else report.chip_id.hex(),
+        tcb_status=None,  # AMD publishes minima, not a status
+        advisories=(),
+        not_before=max(starts),
+        not_after=min(ends),
+        report=report,
+        product=chain.product,
+        signing_key=report.signing_key,
+        current_tcb=Tcb.from_bytes(report.current_tcb, layout),
+        committed_tcb=Tcb.from_bytes(report.committed_tcb, layout),
+        reported_tcb=Tcb.from_bytes(report.reported_tcb, layout),
+        launch_tcb=Tcb.from_bytes(report.launch_tcb, layout),
+        csp_id=decoded.csp_id,
+        chip_masked=_masked(report),
+    )

@@ -1,0 +1,422 @@
+"""X.509 certificates and revocation lists (RFC 5280): loading, windows, one link of a chain, revocation. One loader for all kinds.
+
+AMD's VCEK and VLEK certificates have serial number 0, which RFC 5280 section 4.1.2.2 forbids and `cryptography` deprecates. Only
+`_load_der` meets that warning; it silences exactly that message, and `pyproject.toml` bounds `cryptography` to versions that load
+them. Results of pure functions over exact bytes are memoised (bounded): an intermediate is verified once per process.
+
+Left to others: which roots are pinned (`roots.py`), vendor extensions (`snp/extensions.py`), fetching (`collateral`).
+"""
+
+import base64
+import functools
+import re
+import threading
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+
+from confide.attest.checks import Checks
+from confide.codes import Code
+from confide.errors import CollateralError, EvidenceError, MisuseError
+
+E = TypeVar("E", bound=x509.ExtensionType)
+Certificate = x509.Certificate
+RevocationList = x509.CertificateRevocationList
+
+MAX_CERTIFICATES = 16  # in one bundle; AMD's chains have 3
+MAX_BUNDLE = 1 << 17  # bytes of one role; a PEM chain of AMD's is 5 KiB
+MAX_CRL = 1 << 20  # bytes; AMD's lists are under 1 KiB, Intel's under 100 KiB
+SERIAL_NUMBER_WARNING = r"Parsed a serial number which wasn't positive"
+KNOWN_EXTENSIONS = {x509.BasicConstraints.oid, x509.KeyUsage.oid}  # critical ones that this module interprets
+
+_filters = threading.Lock()  # `warnings.catch_warnings` changes the whole process
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """How revocation is applied: required by default, and at any age inside the list's own window unless `max_age` says less."""
+
+    required: bool = True
+    max_age: timedelta | None = None
+
+
+def load_certificate(data: bytes) -> Certificate:
+    """The one certificate in `data`, DER or PEM."""
+    certificates = load_certificates(data)
+    if len(certificates) != 1:
+        raise CollateralError(Code.X509_MALFORMED, found=f"{len(certificates)} certificates", wanted="one")
+    return certificates[0]
+
+
+@functools.lru_cache(maxsize=64)
+def load_certificates(data: bytes) -> tuple[Certificate, ...]:
+    """The certificates in `data`, in order: one in DER, or up to 16 in PEM.
+
+    Raises:
+        CollateralError: `x509.too_large` or `x509.malformed`.
+    """
+    return tuple(_load_der(der) for der in _ders(data, label=b"CERTIFICATE", limit=MAX_BUNDLE))
+
+
+@functools.lru_cache(maxsize=64)
+def load_crls(data: bytes) -> tuple[RevocationList, ...]:
+    """The revocation lists in `data`, in order: one in DER, or up to 16 in PEM. Errors as `load_certificates`."""
+    return tuple(_load_crl(der) for der in _ders(data, label=b"X509 CRL", limit=MAX_CRL))
+
+
+def der_bytes(certificate: Certificate) -> bytes:
+    """The exact DER encoding."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def common_name(name: x509.Name) -> str:
+    """The one common name of `name`; empty when there is none or several."""
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if len(found) == 1 else ""
+
+
+def require_clock(now: datetime) -> None:
+    """Refuse a naive clock: it would be compared as local time."""
+    if now.tzinfo is None:
+        raise MisuseError(Code.EVIDENCE_CLOCK, found="a naive datetime", wanted="a datetime with a time zone")
+
+
+def check_window(certificate: Certificate, *, now: datetime, title: str, checks: Checks) -> None:
+    """RFC 5280 section 4.1.2.5: both ends belong to the period of validity."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    found = now.isoformat()
+    checks.require(
+        now >= start,
+        Code.X509_NOT_YET_VALID,
+        f"{title} notBefore",
+        found=found,
+        wanted=f"from {start.isoformat()}",
+        error=CollateralError,
+    )
+    checks.require(
+        now <= end, Code.X509_EXPIRED, f"{title} notAfter", found=found, wanted=f"until {end.isoformat()}", error=CollateralError
+    )
+
+
+def check_link(child: Certificate, issuer: Certificate, *, title: str, checks: Checks) -> None:
+    """`child` was issued by the RSA 4096 key of `issuer` with RSASSA-PSS, SHA-384, salt 48 (AMD 57230; RFC 5280 section 6.1.3)."""
+    checks.require(
+        child.issuer == issuer.subject,
+        Code.X509_ISSUER,
+        f"{title} issuer",
+        found=child.issuer.rfc4514_string(),
+        wanted=issuer.subject.rfc4514_string(),
+    )
+    checks.require(
+        is_rsa_4096(issuer),
+        Code.X509_ISSUER_KEY,
+        f"{title} issuing key",
+        found=_key_name(issuer),
+        wanted="RSA 4096",
+        error=EvidenceError,
+    )
+    algorithm = signature_name(child)
+    checks.require(
+        algorithm == PSS_SHA384, Code.X509_SIGNATURE_ALGORITHM, f"{title} signatureAlgorithm", found=algorithm, wanted=PSS_SHA384
+    )
+    good = signed_by(child, issuer)
+    checks.require(
+        good, Code.X509_SIGNATURE, f"{title} signature", found=_good(good), wanted=f"a signature by {common_name(issuer.subject)}"
+    )
+
+
+def check_authority(certificate: Certificate, *, path_length: int | None, crl_sign: bool, title: str, checks: Checks) -> None:
+    """basicConstraints and keyUsage of a CA, as AMD's ARK, ASK and ASVK have them (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
+    if not check_extensions(certificate, title=title, checks=checks):
+        return
+    constraints = _extension(certificate, x509.BasicConstraints)
+    ca, length = (constraints.ca, constraints.path_length) if constraints else (False, None)
+    checks.require(
+        ca and (path_length is None or length == path_length),
+        Code.X509_BASIC_CONSTRAINTS,
+        f"{title} basicConstraints",
+        found=f"CA {ca}, pathLen {length}" if constraints else "none",
+        wanted="CA" if path_length is None else f"CA, pathLen {path_length}",
+    )
+    usage = _extension(certificate, x509.KeyUsage)
+    allowed = usage is not None and usage.key_cert_sign and (usage.crl_sign or not crl_sign)
+    checks.require(
+        allowed,
+        Code.X509_KEY_USAGE,
+        f"{title} keyUsage",
+        found="none" if usage is None else f"keyCertSign {usage.key_cert_sign}, cRLSign {usage.crl_sign}",
+        wanted="keyCertSign, cRLSign" if crl_sign else "keyCertSign",
+    )
+
+
+def check_end_entity(certificate: Certificate, *, title: str, checks: Checks) -> bool:
+    """An end entity is no CA and may sign; AMD's VCEK and VLEK carry neither extension. False when extensions cannot be read."""
+    if not check_extensions(certificate, title=title, checks=checks):
+        return False
+    constraints, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
+    checks.require(
+        constraints is None or not constraints.ca,
+        Code.X509_BASIC_CONSTRAINTS,
+        f"{title} basicConstraints",
+        found="none" if constraints is None else f"CA {constraints.ca}",
+        wanted="no CA",
+    )
+    checks.require(
+        usage is None or usage.digital_signature,
+        Code.X509_KEY_USAGE,
+        f"{title} keyUsage",
+        found="none" if usage is None else f"digitalSignature {usage.digital_signature}",
+        wanted="digitalSignature, or no keyUsage",
+    )
+    return True
+
+
+def check_extensions(certificate: Certificate, *, title: str, checks: Checks) -> bool:
+    """No malformed, repeated or unknown critical extension (RFC 5280 section 4.2). False when they cannot be read at all."""
+    try:
+        unknown = [e.oid.dotted_string for e in certificate.extensions if e.critical and e.oid not in KNOWN_EXTENSIONS]
+        found = ", ".join(unknown) or "all critical ones known"
+        readable = True
+    except (ValueError, x509.DuplicateExtension) as error:
+        unknown, found, readable = ["?"], type(error).__name__, False
+    checks.require(not unknown, Code.X509_EXTENSION, f"{title} extensions", found=found, wanted="all critical ones known")
+    return readable
+
+
+def check_revocation(
+    chain: Iterable[tuple[str, Certificate]],
+    crls: Iterable[RevocationList],
+    *,
+    issuer: Certificate,
+    now: datetime,
+    revocation: Revocation,
+    checks: Checks,
+) -> tuple[RevocationList, ...]:
+    """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3)."""
+    name = common_name(issuer.subject)
+    used = tuple(crl for crl in crls if crl.issuer == issuer.subject)
+    if not used:
+        _no_list(name, revocation, checks)
+    for crl in used:
+        _check_crl(crl, issuer, now=now, revocation=revocation, title=f"revocation list of {name}", checks=checks)
+    for title, certificate in chain:
+        if certificate.issuer == issuer.subject and used:
+            revoked = any(crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None for crl in used)
+            serial = f"serial {certificate.serial_number:#x}"
+            checks.require(
+                not revoked,
+                Code.X509_REVOKED,
+                f"{title} revocation",
+                found=f"{serial} {'' if revoked else 'not '}listed",
+                wanted="not listed",
+            )
+    return used
+
+
+def signed_by(child: Certificate, issuer: Certificate) -> bool:
+    """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Memoised by the exact bytes."""
+    return _signed_by(der_bytes(child), der_bytes(issuer))
+
+
+def is_rsa_4096(certificate: Certificate) -> bool:
+    """Whether the key is of the kind that AMD's ARK, ASK and ASVK have."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return isinstance(key, rsa.RSAPublicKey) and key.key_size == 4096
+
+
+PSS_SHA384 = "RSASSA-PSS, SHA-384, MGF1 SHA-384, salt 48"
+
+
+def signature_name(signed: Certificate | RevocationList) -> str:
+    """`PSS_SHA384` for exactly these parameters (RFC 4055 section 3.1), otherwise the object identifier and what differs."""
+    oid = signed.signature_algorithm_oid
+    if oid != SignatureAlgorithmOID.RSASSA_PSS:
+        return oid.dotted_string
+    try:
+        parameters, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return "RSASSA-PSS with unknown parameters"
+    return _pss_name(parameters, digest)
+
+
+def _pss_name(parameters: object, digest: object) -> str:
+    if not isinstance(parameters, padding.PSS):
+        return "RSASSA-PSS without parameters"
+    mgf, salt = parameters.mgf._algorithm, parameters._salt_length  # no public accessors (cryptography 48 to 50)
+    if isinstance(digest, SHA384) and isinstance(mgf, SHA384) and salt == 48:
+        return PSS_SHA384
+    return f"RSASSA-PSS, {getattr(digest, 'name', '?')}, MGF1 {mgf.name}, salt {salt}"
+
+
+@functools.lru_cache(maxsize=128)
+def _signed_by(child: bytes, issuer: bytes) -> bool:
+    try:
+        _load_der(child).verify_directly_issued_by(_load_der(issuer))
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _no_list(name: str, revocation: Revocation, checks: Checks) -> None:
+    if not revocation.required:
+        checks.skip("revocation", f"no revocation list of {name} was given and none is required")
+        return
+    checks.require(
+        False, Code.X509_CRL_MISSING, "revocation list", found="none", wanted=f"a list issued by {name}", error=CollateralError
+    )
+
+
+def _check_crl(
+    crl: RevocationList, issuer: Certificate, *, now: datetime, revocation: Revocation, title: str, checks: Checks
+) -> None:
+    algorithm = signature_name(crl)
+    checks.require(
+        algorithm == PSS_SHA384,
+        Code.X509_CRL_ALGORITHM,
+        f"{title} signatureAlgorithm",
+        found=algorithm,
+        wanted=PSS_SHA384,
+        error=CollateralError,
+    )
+    good = _crl_signed_by(crl, issuer)
+    checks.require(
+        good, Code.X509_CRL_SIGNATURE, f"{title} signature", found=_good(good), wanted="a good one", error=CollateralError
+    )
+    _check_crl_extensions(crl, title=title, checks=checks)
+    _check_crl_window(crl, now=now, max_age=revocation.max_age, title=title, checks=checks)
+
+
+def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta | None, title: str, checks: Checks) -> None:
+    start, end = crl.last_update_utc, crl.next_update_utc
+    found = now.isoformat()
+    checks.require(
+        now >= start,
+        Code.X509_CRL_NOT_YET_VALID,
+        f"{title} thisUpdate",
+        found=found,
+        wanted=f"from {start.isoformat()}",
+        error=CollateralError,
+    )
+    wanted = "a nextUpdate" if end is None else f"until {end.isoformat()}"
+    checks.require(
+        end is not None and now <= end,
+        Code.X509_CRL_EXPIRED,
+        f"{title} nextUpdate",
+        found=found,
+        wanted=wanted,
+        error=CollateralError,
+    )
+    if max_age is not None:
+        checks.require(
+            now - start <= max_age,
+            Code.X509_CRL_AGE,
+            f"{title} age",
+            found=str(now - start),
+            wanted=f"at most {max_age}",
+            error=CollateralError,
+        )
+
+
+def _check_crl_extensions(crl: RevocationList, *, title: str, checks: Checks) -> None:
+    """A critical extension (indirect, partial or delta list) narrows what the list says: none is accepted (RFC 5280 section 5.2)."""
+    try:
+        unknown = [extension.oid.dotted_string for extension in crl.extensions if extension.critical]
+        unknown += [e.oid.dotted_string for entry in crl for e in entry.extensions if e.critical]
+    except (ValueError, x509.DuplicateExtension) as error:
+        unknown = [type(error).__name__]
+    checks.require(
+        not unknown,
+        Code.X509_CRL_EXTENSION,
+        f"{title} extensions",
+        found=", ".join(unknown[:4]) or "no critical ones",
+        wanted="no critical ones",
+        error=CollateralError,
+    )
+
+
+def _crl_signed_by(crl: RevocationList, issuer: Certificate) -> bool:
+    return is_rsa_4096(issuer) and _crl_verifies(crl.public_bytes(Encoding.DER), der_bytes(issuer))
+
+
+@functools.lru_cache(maxsize=64)
+def _crl_verifies(crl: bytes, issuer: bytes) -> bool:
+    key = _load_der(issuer).public_key()
+    try:
+        return isinstance(key, rsa.RSAPublicKey) and _load_crl(crl).is_signature_valid(key)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+@functools.lru_cache(maxsize=128)
+def _load_der(der: bytes) -> Certificate:
+    with _filters, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=SERIAL_NUMBER_WARNING, category=CryptographyDeprecationWarning)
+        try:
+            return x509.load_der_x509_certificate(der)
+        except (ValueError, TypeError, x509.InvalidVersion) as error:
+            raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM certificate") from None
+
+
+@functools.lru_cache(maxsize=64)
+def _load_crl(der: bytes) -> RevocationList:
+    try:
+        return x509.load_der_x509_crl(der)
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM revocation list") from None
+
+
+def _ders(data: bytes, *, label: bytes, limit: int) -> list[bytes]:
+    """The DER encodings in `data`: the blocks of one label (RFC 7468), or one DER value that zeros may follow (padded tables)."""
+    if len(data) > limit:
+        raise CollateralError(Code.X509_TOO_LARGE, found=f"{len(data)} bytes", wanted=f"at most {limit}")
+    if b"-----BEGIN " not in data:
+        return [_without_padding(data)]
+    blocks = re.findall(b"-----BEGIN %b-----([A-Za-z0-9+/=\\s]+)-----END %b-----" % (label, label), data)
+    if not 1 <= len(blocks) <= MAX_CERTIFICATES:
+        raise CollateralError(
+            Code.X509_MALFORMED, found=f"{len(blocks)} PEM blocks", wanted=f"1 to {MAX_CERTIFICATES} of {label.decode()}"
+        )
+    try:
+        return [base64.b64decode(b"".join(block.split()), validate=True) for block in blocks]
+    except ValueError:
+        raise CollateralError(Code.X509_MALFORMED, found="broken base 64", wanted="PEM (RFC 7468)") from None
+
+
+def _without_padding(der: bytes) -> bytes:
+    """Cut zeros behind a SEQUENCE with a two-byte length, the form of every certificate and list here (X.690 section 8.1.3.5)."""
+    size = 4 + int.from_bytes(der[2:4], "big")
+    if der[:2] == b"\x30\x82" and len(der) > size and not any(der[size:]):
+        return der[:size]
+    return der
+
+
+def _extension(certificate: Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _key_name(certificate: Certificate) -> str:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "an unknown key"
+    return f"{type(key).__name__.lstrip('_')} {getattr(key, 'key_size', '')}".strip()
+
+
+def _good(good: bool) -> str:
+    return "a good one" if good else "a bad one"
