@@ -38,6 +38,7 @@ def command(
     from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
     from confide.client.files import write_file  # noqa: PLC0415
     from confide.client.state import default_path  # noqa: PLC0415
+    from confide.policy.explanation import Explanation  # noqa: PLC0415
     from confide.policy.text import as_dict, render  # noqa: PLC0415
 
     loaded = loading.load(policy)
@@ -47,8 +48,8 @@ def command(
         write_file(save, judged.document)
     banner(judged.verdict.simulated)
     if as_json:
-        emit_json(as_dict(judged.verdict))
+        emit_json(as_dict(Explanation.of(judged.verdict)))
     else:
-        emit(render(judged.verdict))
+        emit(render(Explanation.of(judged.verdict)))
     if save is not None:
         note(f"saved {save}")

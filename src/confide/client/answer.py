@@ -35,7 +35,10 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds. `network` is the time outside this process, and holds the node's own parts in `node` (queue, pre, core, post)."""
+    """Seconds. `network` is the time outside this process, and holds the node's own parts in `node` (queue, pre, core, post).
+
+    `verify` is what the verification behind this answer took: once per session, so it is not part of `total`.
+    """
 
     verify: float
     seal: float
@@ -46,8 +49,8 @@ class Timing:
 
     @property
     def total(self) -> float:
-        """All of it; `verify` is zero when the session was verified already."""
-        return self.verify + self.seal + self.network + self.open + self.receipt
+        """This request: seal, network, open, receipt."""
+        return self.seal + self.network + self.open + self.receipt
 
 
 @dataclass(frozen=True)

@@ -4,26 +4,27 @@ There is no other way out of this module than a `SealedRequest`: nothing falls b
 Left to others: which node and key are good (`session`), what the answer means (`answer`).
 """
 
-import base64
-import binascii
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from confide.client.session import Attested
 from confide.client.transport import Reply, Transport
 from confide.codes import Code
-from confide.errors import ChannelError, ReceiptError, TransportError
+from confide.errors import ChannelError, TransportError
+from confide.formats import strictjson
 from confide.receipt.check import check_receipt
 from confide.receipt.commit import Salts
+from confide.receipt.deliver import from_trailers
 from confide.receipt.model import Receipt
 from confide.seal import bhttp, ohttp
 from confide.seal.padding import bucket
 
 PATH = "/ohttp"
-MAX_SEALED = 96 << 20  # bytes of one sealed answer
-KEY_PROBLEM = "application/problem+json"  # RFC 9458 section 5.3: the gateway does not know the key
-RECEIPT_TRAILER = b"confide-receipt"
-SALTS_TRAILER = b"confide-salts"
+MAX_SEALED = ohttp.DEFAULT_MAX_MESSAGE + 1024  # bytes of one sealed answer: nonce and tag are under 64
+MAX_PROBLEM = 4096
+PROBLEM = "application/problem+json"  # RFC 9457
+KEY_PROBLEM = "https://iana.org/assignments/http-problem-types#ohttp-key"  # RFC 9458 section 5.3: the gateway does not know the key
 
 
 class KeyChangedError(ChannelError):
@@ -65,7 +66,7 @@ def exchange(transport: Transport, attested: Attested, request: bhttp.Request, *
     decoded = bhttp.decode_response(opened)
     opened_at = time.perf_counter()
     committed = opened[: decoded.content_end]
-    envelope, salts = _trailer(decoded.response, RECEIPT_TRAILER), _trailer(decoded.response, SALTS_TRAILER)
+    envelope, salts = from_trailers(decoded.response.trailers)
     receipt = None
     if envelope is not None:
         receipt = check_receipt(
@@ -93,31 +94,37 @@ def exchange(transport: Transport, attested: Attested, request: bhttp.Request, *
 
 
 def _require_sealed(reply: Reply) -> None:
-    """Outside the seal anybody may have written the reply: status and media type choose the error, its text is not read."""
+    """Outside the seal anybody may have written the reply: it chooses which error is raised and never becomes an answer."""
     if reply.status == 200 and reply.media_type == ohttp.OHTTP_RESPONSE:
         return
-    if reply.status in {400, 401, 422} and reply.media_type == KEY_PROBLEM:
-        raise KeyChangedError(Code.CLIENT_KEY_CHANGED, found=f"HTTP {reply.status}", wanted="a key the node knows")
-    if reply.status == 200:
+    if 200 <= reply.status < 300:
         raise ChannelError(Code.CLIENT_NOT_SEALED, found=reply.media_type[:60] or "no media type", wanted=ohttp.OHTTP_RESPONSE)
-    raise TransportError(Code.TRANSPORT_STATUS, found=f"HTTP {reply.status}", wanted="HTTP 200", hint=_status_hint(reply.status))
+    problem = _problem(reply)
+    if problem.get("type") == KEY_PROBLEM and 400 <= reply.status < 500:
+        raise KeyChangedError(Code.CLIENT_KEY_CHANGED, found=f"HTTP {reply.status}", wanted="a key that the node knows")
+    found = f"HTTP {reply.status}{_said(problem.get('code'))}"
+    raise TransportError(Code.TRANSPORT_STATUS, found=found, wanted="HTTP 200", hint=_status_hint(reply.status))
+
+
+def _problem(reply: Reply) -> dict[str, Any]:
+    if reply.media_type != PROBLEM:
+        return {}
+    try:
+        members = strictjson.loads(reply.content, limit=MAX_PROBLEM)
+    except strictjson.JsonError:  # a broken error is still that error
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _said(code: object) -> str:
+    """A code of ours is worth showing even from an unauthenticated reply; other text is not."""
+    return f", {code}" if code in _CODES else ""
+
+
+_CODES = frozenset(str(code.value) for code in Code)
 
 
 def _status_hint(status: int) -> str:
     if status in {429, 503}:
         return "the node is full or not ready: wait a moment and retry"
-    return "is this the address of a confide node? tell the operator" if status == 404 else ""
-
-
-def _trailer(response: bhttp.Response, name: bytes) -> bytes | None:
-    """One base 64 trailer; twice is an error."""
-    values = [value for key, value in response.trailers if key == name]
-    if not values:
-        return None
-    malformed = ReceiptError(Code.RECEIPT_MALFORMED, found=f"a bad {name.decode()} trailer", wanted="base 64, once")
-    if len(values) != 1:
-        raise malformed
-    try:
-        return base64.b64decode(values[0], validate=True)
-    except (ValueError, binascii.Error):
-        raise malformed from None
+    return "is this the address of a confide node?" if status == 404 else ""

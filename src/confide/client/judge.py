@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from confide.client import source, state
-from confide.client.loading import LoadedPolicy
 from confide.client.roots import looking_roots, roots_for
 from confide.client.source import Obtained
 from confide.codes import Code
 from confide.errors import MisuseError
+from confide.policy.explanation import Explanation
+from confide.policy.model import Policy
 from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
-from confide.policy.verify import Explanation, explain, verify, verify_as_of
+from confide.policy.verify import explain, verify, verify_as_of
 
 FILE = Unbound("read from a file: how old the evidence is rests on the vendor's dates")
 
@@ -36,24 +37,24 @@ def get(where: str, *, offline: bool, at: datetime | None, timeout: float) -> Ob
     return source.obtain(where, timeout=timeout)
 
 
-def judge(obtained: Obtained, policy: LoadedPolicy, *, now: datetime, at: datetime | None, state_path: Path | None) -> Judged:
+def judge(obtained: Obtained, policy: Policy, *, now: datetime, at: datetime | None, state_path: Path | None) -> Judged:
     """The verdict, or the error that there is none. Only a live verdict advances the rollback state."""
-    roots = roots_for(policy.policy)
+    roots = roots_for(policy)
     if obtained.nonce is None:
-        return Judged(verify_as_of(obtained.document, policy.policy, at=at or now, roots=roots, nonce=FILE), obtained.document)
+        return Judged(verify_as_of(obtained.document, policy, at=at or now, roots=roots, nonce=FILE), obtained.document)
     seen = state.load(state_path)
-    verdict = verify(obtained.document, policy.policy, now=now, nonce=obtained.nonce, roots=roots, rollback=seen)
+    verdict = verify(obtained.document, policy, now=now, nonce=obtained.nonce, roots=roots, rollback=seen)
     state.keep(state_path, verdict.rollback)
     return Judged(verdict, obtained.document)
 
 
-def look(obtained: Obtained, policy: LoadedPolicy | None, *, now: datetime, at: datetime | None) -> Explanation:
+def look(obtained: Obtained, policy: Policy | None, *, now: datetime, at: datetime | None) -> Explanation:
     """Every check with what was found, whatever the outcome. Without a policy, simulated evidence is recognised and marked."""
     return explain(
         obtained.document,
-        policy.policy if policy else None,
+        policy if policy else None,
         now=at or now,
         nonce=FILE if obtained.nonce is None else obtained.nonce,
-        roots=roots_for(policy.policy) if policy else looking_roots(),
+        roots=roots_for(policy) if policy else looking_roots(),
         historic=obtained.nonce is None,
     )

@@ -1,28 +1,30 @@
-"""A policy from a file or an object, with the exact bytes, so that an answer can be saved beside what judged it."""
+"""Policies from files or objects, and the keys that may sign them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
+from confide.attest.publickeys import KeyMembers, public_key
 from confide.client.files import read_file
-from confide.policy.load import load_policy
+from confide.formats import dsse, strictjson
+from confide.policy.load import MAX_ENVELOPE, load_policy
 from confide.policy.model import Policy
 
-MAX_POLICY = 1 << 20  # bytes
+MAX_KEY = 8192  # bytes of one signer file; ML-DSA-65 in base 64 is 2.6 KB
 
 
-@dataclass(frozen=True)
-class LoadedPolicy:
-    """The policy and its bytes as they stood in the file."""
-
-    policy: Policy
-    raw: bytes = field(repr=False)
-    file_name: str
-
-
-def load(policy: str | Path | Policy) -> LoadedPolicy:
-    """Read and check a policy file (`load_policy`), or take a `Policy` as it is."""
+def load(policy: str | Path | Policy, *, signers: Sequence[dsse.PublicKey] = ()) -> Policy:
+    """A policy file, read and checked (`load_policy`), or a `Policy` as it is."""
     if isinstance(policy, Policy):
-        return LoadedPolicy(policy, policy.raw, "policy.toml")
+        return policy
     path = Path(policy)
-    raw = read_file(path, limit=MAX_POLICY)
-    return LoadedPolicy(load_policy(raw, name_hint=path.name), raw, f"policy{path.suffix if path.suffix == '.json' else '.toml'}")
+    return load_policy(read_file(path, limit=MAX_ENVELOPE), name_hint=path.name, keys=tuple(signers))
+
+
+def read_signers(paths: Sequence[Path]) -> tuple[dsse.PublicKey, ...]:
+    """Public keys that may sign policies, one file each: `{"alg": "ed25519", "public_key": "<base 64>"}`, as in a keyset."""
+    return tuple(public_key(strictjson.load_as(read_file(path, limit=MAX_KEY), KeyMembers, limit=MAX_KEY)) for path in paths)
+
+
+def file_name(policy: Policy) -> str:
+    """What a copy of the policy is called."""
+    return "policy.json" if policy.raw.lstrip().startswith(b"{") else "policy.toml"

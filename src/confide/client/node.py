@@ -1,6 +1,5 @@
 """`connect` and `Node`: the few lines a program needs."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from confide.client import state as state_file
 from confide.client.answer import MAX_ANSWER, Answer, Record, Timing, decode_output
 from confide.client.exchange import Exchanged, KeyChangedError, exchange
-from confide.client.loading import LoadedPolicy, load
+from confide.client.loading import file_name, load
 from confide.client.models import accepted_digests, required_digest
 from confide.client.remote import parse_timing, raise_remote
 from confide.client.roots import roots_for
@@ -20,7 +19,7 @@ from confide.client.session import Attested, Session, utc_now
 from confide.client.transport import HttpTransport, Transport
 from confide.codes import Code
 from confide.errors import ChannelError, MisuseError, ReceiptError
-from confide.formats import strictjson
+from confide.formats import dsse, strictjson
 from confide.policy.model import Policy
 from confide.policy.verdict import Verdict
 from confide.seal.bhttp import Request
@@ -46,6 +45,7 @@ def connect(
     url: str,
     *,
     policy: str | Path | Policy,
+    policy_signers: Sequence[dsse.PublicKey] = (),
     timeout: float = 60.0,
     state: Path | str | None = DEFAULT_STATE,
     transport: Transport | None = None,
@@ -54,7 +54,8 @@ def connect(
     """Verify the node at `url` against `policy` and return it, ready to be asked. Nothing is sent to a node that does not pass.
 
     Args:
-        policy: a policy file (TOML, JSON), or a `Policy`.
+        policy: a policy file (TOML, JSON, or signed), or a `Policy`.
+        policy_signers: when given, the policy file must be signed by one of these keys.
         timeout: seconds for one exchange.
         state: where to keep the rollback state; the user's own file by default, None for not at all.
         transport: another way to reach the node than httpx.
@@ -64,11 +65,11 @@ def connect(
         EvidenceError, CollateralError, PolicyError: the node is not what the policy wants.
         TransportError: the node cannot be reached.
     """
-    loaded = load(policy)
+    loaded = load(policy, signers=policy_signers)
     path = state_file.default_path() if state is DEFAULT_STATE else None if state is None else Path(state)
-    roots = roots_for(loaded.policy)
+    roots = roots_for(loaded)
     sender = transport or HttpTransport(url, timeout=timeout)
-    node = Node(sender, loaded, Session(sender, loaded.policy, roots=roots, state_path=path, now=now))
+    node = Node(sender, loaded, Session(sender, loaded, roots=roots, state_path=path, now=now))
     try:
         node.attest()
     except BaseException:
@@ -80,12 +81,11 @@ def connect(
 class Node:
     """A verified node. Made by `connect`; a context manager. May be shared between threads."""
 
-    def __init__(self, transport: Transport, policy: LoadedPolicy, session: Session) -> None:
+    def __init__(self, transport: Transport, policy: Policy, session: Session) -> None:
         self._transport = transport
         self._policy = policy
         self._session = session
         self._closed = False
-        self._unreported = 0.0  # seconds of verifying that no answer has accounted for
 
     @property
     def verdict(self) -> Verdict:
@@ -120,21 +120,20 @@ class Node:
         """
         body = _body([inputs] if isinstance(inputs, str) else list(inputs), parameters)
         path = b"/v1/pipelines/" + _segment(model)
-        policy = self._policy.policy
+        policy = self._policy
 
         def request(attested: Attested) -> Request:
             digest = required_digest(policy, attested.verdict, model)
-            headers = [(b"content-type", b"application/json")]
-            if digest is not None:
-                headers.append((DIGEST_HEADER, digest.hex().encode()))
-            return Request(b"POST", b"https", INNER_AUTHORITY, path, tuple(headers), body)
+            headers = ((b"content-type", b"application/json"), (DIGEST_HEADER, digest.hex().encode()))
+            return Request(b"POST", b"https", INNER_AUTHORITY, path, headers, body)
 
         done, attested = self._exchange(request, models=accepted_digests(policy, model))
         _raise_unless_ok(done)
         if done.receipt is None and policy.require.receipts:
             raise ReceiptError(Code.CLIENT_NO_RECEIPT, found="no receipt", wanted="one that the node's keyset signed")
         task, digest, value = decode_output(done.response.content)
-        return Answer(model, digest, task, value, done.receipt, attested.verdict, self._timing(done), self._record(done, attested))
+        record = self._record(done, attested)
+        return Answer(model, digest, task, value, done.receipt, attested.verdict, _timing(done, attested), record)
 
     def close(self) -> None:
         """Close the connection; the node is not usable afterwards."""
@@ -150,11 +149,7 @@ class Node:
     def _attested(self) -> Attested:
         if self._closed:
             raise MisuseError(Code.CLIENT_CLOSED, found="a closed node", wanted="an open one", hint="call confide.connect again")
-        started = time.perf_counter()
-        attested = self._session.attested()
-        if time.perf_counter() - started >= attested.seconds:  # this call did the verifying
-            self._unreported += attested.seconds
-        return attested
+        return self._session.attested()
 
     def _exchange(self, request: Callable[[Attested], Request], *, models: tuple[bytes, ...] | None) -> tuple[Exchanged, Attested]:
         """Send; when the node no longer knows the key, re-attest once and send anew. That request was never opened, so it is safe
@@ -168,21 +163,27 @@ class Node:
         attested = self._attested()
         return exchange(self._transport, attested, request(attested), models=models), attested
 
-    def _timing(self, done: Exchanged) -> Timing:
-        verify, self._unreported = self._unreported, 0.0
-        node = parse_timing(done.response.headers)
-        return Timing(verify=verify, seal=done.seal, network=done.network, open=done.open, receipt=done.check, node=node)
-
     def _record(self, done: Exchanged, attested: Attested) -> Record:
         return Record(
             bundle=attested.document,
             policy=self._policy.raw,
-            policy_name=self._policy.file_name,
+            policy_name=file_name(self._policy),
             receipt=done.envelope,
             request=done.request,
             response=done.committed,
             salts=done.salts,
         )
+
+
+def _timing(done: Exchanged, attested: Attested) -> Timing:
+    return Timing(
+        verify=attested.seconds,
+        seal=done.seal,
+        network=done.network,
+        open=done.open,
+        receipt=done.check,
+        node=parse_timing(done.response.headers),
+    )
 
 
 def _raise_unless_ok(done: Exchanged) -> None:

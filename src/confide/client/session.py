@@ -65,6 +65,7 @@ class Session:
             if self._attested is None or self._expired(self._attested):
                 self._attested = None
                 self._attested = self._attest()
+            self._attested.verdict.require_usable(self._now())
             return self._attested
 
     def forget(self, attested: Attested) -> None:
