@@ -82,6 +82,8 @@ def unb64(text: str, *, limit: int) -> bytes:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise JsonError(Code.JSON_BASE64, found="not base 64", wanted="padded base 64, RFC 4648 section 4") from None
+    if len(data) > limit:  # four characters stand for one to three bytes
+        raise JsonError(Code.JSON_TOO_LARGE, found=f"{len(data)} bytes", wanted=f"at most {limit} bytes")
     if b64(data) != text:
         raise JsonError(Code.JSON_BASE64, found="a second spelling", wanted="canonical base 64")
     return data
