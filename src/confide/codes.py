@@ -474,7 +474,6 @@ class Code(Enum):
     NODE_UNKNOWN_MODEL = ("node.unknown_model", Exit.MISUSE, Remedy.FIX, "the node serves no model of this name")
     NODE_MODEL_DIGEST = ("node.model_digest", Exit.POLICY, Remedy.STOP, "the model's package digest is not the required one")
     NODE_TASK = ("node.task", Exit.MISUSE, Remedy.FIX, "the model has another task than this route")
-    NODE_RECEIPT_INDEX = ("node.receipt_index", Exit.RECEIPT, Remedy.FIX, "the log of this boot has no such entry")
     NODE_TIMEOUT = ("node.timeout", Exit.ENGINE, Remedy.RETRY, "the model took longer than the node allows")
     NODE_INTERNAL = ("node.internal", Exit.INTERNAL, Remedy.RETRY, "the node failed; its own log says where")
 

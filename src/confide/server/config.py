@@ -1,0 +1,255 @@
+"""The node's settings, their sources, and the one digest over what is in effect.
+
+Sources, later ones win: defaults, a TOML file, environment variables, flags. The result is frozen before any key exists, and
+everything in it that decides what the node answers, or to whom, is part of the **effective configuration**, whose digest stands in
+the keyset (DESIGN sections 2 and 4). *Placement* is left out of the digest: addresses, paths and the number of workers belong to
+the machine, which is the operator's anyway, and the models at those paths are in it by alias and package digest.
+
+Left to others: reading flags (`cli`), opening packages (`engine`), what the digest must be (`policy`).
+"""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from confide.codes import Code
+from confide.engine.limits import EngineLimits
+from confide.formats import strictjson
+from confide.server import NodeError
+
+ENV_PREFIX = "CONFIDE_"
+MAX_CONFIG_FILE = 1 << 20  # bytes
+MAX_MODELS = 64
+ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}$"  # stands in URLs and receipts
+DIGEST = r"^[0-9a-f]{64}$"
+_DOMAIN = "confide/v1/config"
+
+Count = Annotated[int, Meta(ge=1, le=1 << 20)]
+Bytes = Annotated[int, Meta(ge=1024, le=1 << 28)]
+Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+_ENGINE = EngineLimits()
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one stranger may cost the node. All of it is measured."""
+
+    request_bytes: Annotated[Bytes, Meta(description="Largest sealed request body")] = 1 << 20
+    header_bytes: Annotated[Bytes, Meta(description="Largest request line and headers together, outside")] = 16 << 10
+    connections: Annotated[Count, Meta(description="Open connections; more are answered 503")] = 1024
+    in_flight: Annotated[Count, Meta(description="Sealed requests read or worked on at a time; more are answered 429")] = 64
+    header_ms: Annotated[Milliseconds, Meta(description="Time to send the request's headers")] = 10_000
+    read_ms: Annotated[Milliseconds, Meta(description="Time to send the request's body")] = 20_000
+    write_ms: Annotated[Milliseconds, Meta(description="Time to take the answer")] = 30_000
+    idle_ms: Annotated[Milliseconds, Meta(description="Time a connection may wait for its next request")] = 15_000
+    run_ms: Annotated[Milliseconds, Meta(description="Time one request may take inside, queue and model together")] = 100_000
+    drain_ms: Annotated[Milliseconds, Meta(description="Time requests get to finish when the node stops")] = 20_000
+    replay_entries: Annotated[Count, Meta(description="Requests remembered per key; a full store refuses")] = 1_000_000
+    nonces_waiting: Annotated[Count, Meta(description="Clients waiting for evidence with their nonce; more are answered 503")] = (
+        8192
+    )
+    gather_ms: Annotated[Milliseconds, Meta(description="How long nonces are gathered into one quote")] = 100
+    quote_interval_ms: Annotated[Milliseconds, Meta(description="Shortest time between two quotes")] = 200
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The engine's bounds (`engine.limits`), with their ranges. All of it is measured."""
+
+    max_texts: Annotated[Count, Meta(description="Texts in one request")] = _ENGINE.max_texts
+    max_text_bytes: Annotated[Bytes, Meta(description="UTF-8 bytes of one text")] = _ENGINE.max_text_bytes
+    max_request_bytes: Annotated[Bytes, Meta(description="UTF-8 bytes of all texts of a request")] = _ENGINE.max_request_bytes
+    queue_jobs: Annotated[Count, Meta(description="Requests waiting for a worker; more are answered 429")] = _ENGINE.queue_jobs
+    queue_bytes: Annotated[Bytes, Meta(description="Bytes waiting for a worker; more are answered 429")] = _ENGINE.queue_bytes
+    queue_seconds: Annotated[Seconds, Meta(description="Longest wait for a worker")] = _ENGINE.queue_seconds
+    batch_jobs: Annotated[Count, Meta(description="Requests a worker takes at once")] = _ENGINE.batch_jobs
+    batch_tokens: Annotated[Count, Meta(description="Tokens in one call of the model")] = _ENGINE.batch_tokens
+    batch_seconds: Annotated[Seconds, Meta(description="A worker that takes longer is ended")] = _ENGINE.batch_seconds
+    load_seconds: Annotated[Seconds, Meta(description="Time to load a package")] = _ENGINE.load_seconds
+    max_answer_bytes: Annotated[Bytes, Meta(description="Largest result of one request")] = _ENGINE.max_answer_bytes
+    worker_memory: Annotated[int, Meta(ge=0, description="Address space of a worker in bytes; 0 for no bound")] = (
+        _ENGINE.worker_memory
+    )
+    require_seccomp: Annotated[
+        bool, Meta(description="Refuse to start where the kernel cannot filter the workers' system calls")
+    ] = _ENGINE.require_seccomp
+
+    def limits(self) -> EngineLimits:
+        """As the engine takes them."""
+        return EngineLimits(**msgspec.structs.asdict(self))
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One start-up model: where its package lies, and optionally the digest it must have."""
+
+    path: str
+    digest: Annotated[str, Meta(pattern=DIGEST)] | None = None
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one node, complete and frozen. Build it with `load_config`."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=255, description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one")] = 8711
+    workers: Annotated[int, Meta(ge=0, le=1024, description="Engine processes; 0 means one per core")] = 0
+    checkpoint_path: Annotated[str, Meta(max_length=4096, description="File for the log's closing checkpoint; empty for none")] = ""
+    tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}$", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
+    keyset_hours: Annotated[int, Meta(ge=1, le=8760, description="How long the keys of a boot are valid")] = 168
+    document_seconds: Annotated[int, Meta(ge=1, le=86_400, description="Largest age of the evidence served without a nonce")] = 3600
+    pad_responses: Annotated[bool, Meta(description="Pad answers to length buckets")] = True
+    access_log: Annotated[bool, Meta(description="Log one line of sizes and durations per sealed request")] = False
+    limits: Limits = Limits()
+    engine: EngineSettings = EngineSettings()
+    models: dict[Annotated[str, Meta(pattern=ALIAS)], Model] = {}
+
+    def effective(self, models: Mapping[str, bytes]) -> bytes:
+        """The canonical bytes of the effective configuration: sorted members, models by package digest."""
+        value = msgspec.to_builtins(self)
+        for name in PLACEMENT:
+            del value[name]
+        value["models"] = {alias: digest.hex() for alias, digest in models.items()}
+        return strictjson.dumps(_sorted({"format": _DOMAIN, "settings": value}))
+
+    def digest(self, models: Mapping[str, bytes]) -> bytes:
+        """SHA-256 of the effective configuration: the keyset's `config_digest`."""
+        return hashlib.sha256(self.effective(models)).digest()
+
+
+PLACEMENT = ("host", "port", "workers", "checkpoint_path")
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of docs/reference/configuration.md."""
+
+    name: str
+    variable: str
+    default: str
+    measured: bool
+    description: str
+    kind: type
+
+
+def settings() -> Iterator[Setting]:
+    """Every scalar setting, in the order of the documentation."""
+    yield from _settings_of(NodeConfig, "")
+    yield from _settings_of(Limits, "limits.")
+    yield from _settings_of(EngineSettings, "engine.")
+
+
+def load_config(
+    *, file: Path | None = None, environ: Mapping[str, str] = os.environ, flags: Mapping[str, Any] | None = None
+) -> NodeConfig:
+    """Merge the sources and freeze the result.
+
+    Args:
+        file: a TOML file with the members of `NodeConfig`.
+        environ: variables named `CONFIDE_` and the setting's name in capitals, dots as underscores; `CONFIDE_MODELS` holds
+            `alias=path` pairs separated by commas.
+        flags: dotted setting names to values, strongest; None values are ignored. `models` maps aliases to paths or members.
+
+    Raises:
+        NodeError: `node.config`, naming the setting.
+    """
+    merged: dict[str, Any] = {} if file is None else _read(file)
+    for name, value in (*_from_environ(environ), *(flags or {}).items()):
+        if value is not None:
+            _set(merged, name, value)
+    merged["models"] = _models(merged.get("models", {}))
+    return _convert(merged)
+
+
+def _convert(merged: dict[str, Any]) -> NodeConfig:
+    try:
+        config = msgspec.convert(merged, NodeConfig, strict=True)
+    except msgspec.ValidationError as error:
+        raise NodeError(
+            Code.NODE_CONFIG, found=str(error)[:200], wanted="the settings of docs/reference/configuration.md"
+        ) from None
+    if len(config.models) > MAX_MODELS:
+        raise NodeError(Code.NODE_CONFIG, found=f"{len(config.models)} models", wanted=f"at most {MAX_MODELS}")
+    return config
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_CONFIG_FILE + 1)
+    except OSError as error:
+        raise NodeError(Code.NODE_CONFIG, found=f"{file}: {error.strerror}", wanted="a readable TOML file") from None
+    if len(data) > MAX_CONFIG_FILE:
+        raise NodeError(Code.NODE_CONFIG, found=f"{file}: over {MAX_CONFIG_FILE} bytes", wanted="a TOML file of settings")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NodeError(Code.NODE_CONFIG, found=f"{file}: {str(error)[:120]}", wanted="TOML") from None
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    known = {setting.variable: setting for setting in settings()}
+    for variable in environ:
+        if variable.startswith(tuple(f"{ENV_PREFIX}{table}_" for table in ("LIMITS", "ENGINE"))) and variable not in known:
+            raise NodeError(Code.NODE_CONFIG, found=variable, wanted="a setting of docs/reference/configuration.md")
+    for variable, setting in known.items():
+        if variable in environ:
+            yield setting.name, _parse(environ[variable], setting)
+    if "CONFIDE_MODELS" in environ:
+        yield "models", dict(_pair(item) for item in environ["CONFIDE_MODELS"].split(",") if item.strip())
+
+
+def _parse(text: str, setting: Setting) -> Any:
+    try:
+        return msgspec.convert(text, setting.kind, strict=False)  # text to integer or boolean; ranges are checked with the rest
+    except msgspec.ValidationError:
+        raise NodeError(Code.NODE_CONFIG, found=f"{setting.variable}={text[:40]!r}", wanted=setting.kind.__name__) from None
+
+
+def _pair(item: str) -> tuple[str, str]:
+    alias, equals, path = item.strip().partition("=")
+    if not (alias and equals and path):
+        raise NodeError(Code.NODE_CONFIG, found=f"CONFIDE_MODELS has {item[:80]!r}", wanted="alias=path")
+    return alias, path
+
+
+def _set(merged: dict[str, Any], name: str, value: Any) -> None:
+    section, dot, leaf = name.rpartition(".")
+    target = merged.setdefault(section, {}) if dot else merged
+    if not isinstance(target, dict):
+        raise NodeError(Code.NODE_CONFIG, found=f"{section} is no table", wanted="a table of settings")
+    target[leaf] = value
+
+
+def _models(value: Any) -> Any:
+    """A bare path stands for `{path = ...}`."""
+    if not isinstance(value, Mapping):
+        return value
+    return {alias: {"path": str(item)} if isinstance(item, str | Path) else item for alias, item in value.items()}
+
+
+def _settings_of(struct: type[msgspec.Struct], prefix: str) -> Iterator[Setting]:
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        hint = hints[field.name]
+        if get_origin(hint) is not Annotated:
+            continue  # tables: limits, models
+        kind, *metas = get_args(hint)
+        yield Setting(
+            name=prefix + field.name,
+            variable=ENV_PREFIX + (prefix + field.name).upper().replace(".", "_"),
+            default=_text(field.default),
+            measured=field.name not in PLACEMENT or bool(prefix),
+            description=next(meta.description for meta in metas if meta.description),
+            kind=kind,
+        )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sorted(value: Any) -> Any:
+    return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value

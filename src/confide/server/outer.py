@@ -1,0 +1,165 @@
+"""The outer routes: a short closed list, and all that a stranger can reach.
+
+    GET  /.well-known/confide/evidence[?nonce=<64 hex>]   the evidence document
+    GET  /.well-known/ohttp-gateway                       key configurations (a convenience: our client takes keys from a verdict)
+    POST /ohttp                                           sealed requests, whole or chunked
+    GET  /healthz                                         the process lives
+    GET  /readyz                                          models are loaded and the node is not stopping
+
+Everything here is coarse (`problems.outside`): which step of decapsulation failed, or what was inside, shows nowhere. A sealed
+request is admitted before its body is read. Left to others: opening (`server.sealed`), evidence (`guest.documents`).
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from confide.attest.document import MEDIA_TYPE as EVIDENCE
+from confide.codes import Code
+from confide.errors import ChannelError, ConfideError
+from confide.seal.keyconfig import OHTTP_KEYS
+from confide.seal.ohttp import OHTTP_REQUEST, OHTTP_RESPONSE
+from confide.server import NodeError
+from confide.server.asgi import Receive, Reply, Scope, Send, declared_length, media_type, read_body, send_reply
+from confide.server.config import Limits
+from confide.server.problems import OHTTP_KEY, outside
+from confide.server.sealed import SealedApp, describe
+
+log = logging.getLogger("confide.node")
+_NONCE = re.compile(rb"nonce=([0-9a-f]{64})\Z")
+_NO_STORE = (b"cache-control", b"no-store")
+_TEXT = (b"content-type", b"text/plain")
+_SEALED_HEADERS = ((b"content-type", OHTTP_RESPONSE.encode()), _NO_STORE)
+_KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=OHTTP_KEY, status=422)
+_BAD_SEAL = outside(Code.OHTTP_TRUNCATED, status=400)
+_ROUTE, _METHOD = outside(Code.NODE_ROUTE), outside(Code.NODE_METHOD)
+_STARTING, _DRAINING, _BUSY = outside(Code.NODE_STARTING), outside(Code.NODE_DRAINING), outside(Code.NODE_BUSY)
+_INTERNAL, _MEDIA = outside(Code.NODE_INTERNAL), outside(Code.NODE_MEDIA_TYPE)
+
+
+class Documents(Protocol):
+    """Evidence, cached or over a nonce."""
+
+    async def current(self) -> bytes: ...
+    async def fresh(self, nonce: bytes) -> bytes: ...
+
+
+class OuterApp:
+    """The whole of the node's surface. `starting` until `open` is called, `draining` after `drain`."""
+
+    def __init__(self, limits: Limits, *, access_log: bool = False) -> None:
+        self._limits, self._access_log = limits, access_log
+        self._documents: Documents | None = None
+        self._sealed: SealedApp | None = None
+        self._keys = b""
+        self._draining = False
+        self._idle = asyncio.Event()
+        self.in_flight = 0
+        self._routes: dict[str, tuple[str, Callable[[Scope, Receive], Awaitable[Reply]]]] = {
+            "/ohttp": ("POST", self._ohttp),
+            "/.well-known/confide/evidence": ("GET", self._evidence),
+            "/.well-known/ohttp-gateway": ("GET", self._gateway),
+            "/healthz": ("GET", self._health),
+            "/readyz": ("GET", self._ready),
+        }
+
+    def open(self, *, documents: Documents, sealed: SealedApp, keys: bytes) -> None:
+        """The models are loaded: serve."""
+        self._documents, self._sealed, self._keys = documents, sealed, keys
+
+    def drain(self) -> None:
+        """Take no more sealed requests; those in flight finish."""
+        self._draining = True
+
+    async def drained(self, seconds: float) -> bool:
+        """After `drain`: whether the requests in flight finished within that time."""
+        if not self.in_flight:
+            return True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        return not self.in_flight
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI. Nothing but an answer leaves here: errors are answered, and unexpected ones only logged by type and place."""
+        if scope["type"] != "http":
+            return
+        await send_reply(send, await self._reply(scope, receive))
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+        method, handler = self._routes.get(scope["path"], ("", None))
+        if handler is None:
+            return _ROUTE
+        if scope["method"] != method:
+            return _METHOD
+        try:
+            return await handler(scope, receive)
+        except ConfideError as error:
+            return outside(error.code)
+        except Exception as error:  # noqa: BLE001 - a bug must not put a traceback on the wire or into uvicorn's log
+            log.error("node.internal: %s", describe(error))  # noqa: TRY400 - a traceback may show content
+            return _INTERNAL
+
+    async def _ohttp(self, scope: Scope, receive: Receive) -> Reply:
+        if self._sealed is None or self._draining:
+            return _DRAINING if self._draining else _STARTING
+        if self.in_flight >= self._limits.in_flight:
+            return _BUSY
+        self.in_flight += 1
+        try:
+            return await self._answer(self._sealed, scope, receive)
+        finally:
+            self.in_flight -= 1
+            if self._draining and not self.in_flight:
+                self._idle.set()
+
+    async def _answer(self, sealed: SealedApp, scope: Scope, receive: Receive) -> Reply:
+        started = time.perf_counter()
+        if media_type(scope) != OHTTP_REQUEST.encode():
+            return _MEDIA
+        declared_length(scope, limit=self._limits.request_bytes)
+        body = await read_body(receive, limit=self._limits.request_bytes, seconds=self._limits.read_ms / 1e3)
+        try:
+            reply = Reply(200, _SEALED_HEADERS, await sealed.answer(body))
+        except ChannelError as error:
+            reply = _unopened(error)
+        if self._access_log:
+            elapsed = (time.perf_counter() - started) * 1e3
+            log.info("ohttp status=%d in=%d out=%d ms=%.1f", reply.status, len(body), len(reply.body), elapsed)
+        return reply
+
+    async def _evidence(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
+        if self._documents is None:
+            return _STARTING
+        query: bytes = scope["query_string"]
+        if not query:
+            return _document(await self._documents.current())
+        match = _NONCE.match(query)
+        if match is None:
+            raise NodeError(Code.NODE_BAD_REQUEST, found="another query", wanted="nonce= and 64 lower-case hex digits")
+        return _document(await self._documents.fresh(bytes.fromhex(match[1].decode())))
+
+    async def _gateway(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
+        return Reply(200, ((b"content-type", OHTTP_KEYS.encode()), _NO_STORE), self._keys) if self._keys else _STARTING
+
+    async def _health(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
+        return Reply(200, (_TEXT, _NO_STORE), b"ok\n")
+
+    async def _ready(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
+        if self._draining:
+            return _DRAINING
+        return _STARTING if self._sealed is None else Reply(200, (_TEXT, _NO_STORE), b"ready\n")
+
+
+def _document(document: bytes) -> Reply:
+    return Reply(200, ((b"content-type", EVIDENCE.encode()), _NO_STORE), document)
+
+
+def _unopened(error: ChannelError) -> Reply:
+    """Two answers for every way of not opening: the key problem of RFC 9458 section 5.3, and "not a sealed request" for what is too
+    short or too long to be one, which its sender knows anyway.
+    """
+    return _BAD_SEAL if error.code in {Code.OHTTP_TRUNCATED, Code.OHTTP_TOO_LARGE} else _KEY_PROBLEM

@@ -1,0 +1,141 @@
+"""From a sealed request to a sealed answer: open, run the inner application, commit, sign, seal.
+
+1. `Gateway.open` decapsulates and records the request (replays stop here). Failures leave this module as `ChannelError`: the outer
+   routes answer them coarsely. From here on everything is answered inside.
+2. The binary HTTP request becomes an ASGI scope with the in-process channel object in its extensions.
+3. The inner application answers; what it raises unexpectedly becomes `node.internal`, without detail.
+4. The receipt commits to the request and to the answer through its content, and goes into the trailers with its salts.
+5. The answer is padded and sealed.
+
+Left to others: routes (`inner`), the receipt's format (`receipt`), the seal's (`seal`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from confide.codes import Code
+from confide.errors import ConfideError
+from confide.seal import bhttp
+from confide.seal.ohttp import INNER_AUTHORITY, Gateway, OpenedError
+from confide.server import NodeError
+from confide.server.asgi import App, Headers, Message, Receive, Reply, Scope
+from confide.server.channel import EXTENSION, Channel
+from confide.server.problems import inside
+from confide.server.proof import Proof
+
+SCHEME = b"https"  # RFC 9458 section 4: the inner request looks like one to an HTTPS target
+log = logging.getLogger("confide.node")
+
+
+class SealedApp:
+    """Runs opened requests through the inner application and proves the answers. It holds no private key but what it was given."""
+
+    def __init__(self, *, gateway: Gateway, inner: App, proof: Proof, run_seconds: float, pad: Callable[[int], int] | None) -> None:
+        self._gateway, self._inner, self._proof = gateway, inner, proof
+        self._run_seconds, self._pad = run_seconds, pad
+
+    async def answer(self, body: bytes) -> bytes:
+        """The sealed answer to a `message/ohttp-req` body.
+
+        Raises:
+            ChannelError: the request could not be opened (RFC 9458 section 4.3).
+        """
+        try:
+            opened = self._gateway.open(body)
+        except OpenedError as error:  # replayed, or the store is full: opened, so answered inside; no receipt, nothing ran
+            return error.sealer.seal(self._refusal(error))
+        channel = Channel(surface="ohttp", key_config=opened.key_config.raw, enc=opened.enc)
+        sealed: bytes = opened.sealer.seal(await self._respond(opened.message, channel))
+        return sealed
+
+    async def _respond(self, message: bytes, channel: Channel) -> bytes:
+        """The padded binary HTTP answer, receipt included."""
+        reply = await self._run(message, channel)
+        prefix = bhttp.encode_response_prefix(reply.status, reply.headers, reply.body)
+        trailers = self._proof.trailers(channel, request=message, response=prefix)
+        return bhttp.finish_response(prefix, trailers, self._pad)
+
+    def _refusal(self, error: ConfideError) -> bytes:
+        reply = inside(error)
+        return bhttp.finish_response(bhttp.encode_response_prefix(reply.status, reply.headers, reply.body), (), self._pad)
+
+    async def _run(self, message: bytes, channel: Channel) -> Reply:
+        try:
+            request = bhttp.decode_request(message)
+            _require_target(request)
+            async with asyncio.timeout(self._run_seconds):
+                return await self._call(request, channel)
+        except ConfideError as error:
+            channel.refused(error.code)
+            return inside(error)
+        except TimeoutError:
+            channel.failed(Code.NODE_TIMEOUT)
+            return inside(NodeError(Code.NODE_TIMEOUT, wanted=f"an answer within {self._run_seconds} s"))
+        except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a coarse answer (DESIGN rule 10)
+            channel.failed(Code.NODE_INTERNAL)
+            log.error("node.internal: %s", describe(error))  # noqa: TRY400 - a traceback may show content
+            return inside(NodeError(Code.NODE_INTERNAL))
+
+    async def _call(self, request: bhttp.Request, channel: Channel) -> Reply:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self._inner(_scope(request, channel), _receiver(request.content), send)
+        return _collect(sent)
+
+
+def _require_target(request: bhttp.Request) -> None:
+    """Whoever leaks an inner request to a real host by mistake must reach nothing; so the node takes this one target only."""
+    if request.scheme != SCHEME or request.authority != INNER_AUTHORITY:
+        raise NodeError(Code.NODE_AUTHORITY, found="another target", wanted=f"https://{INNER_AUTHORITY.decode()}")
+
+
+def _scope(request: bhttp.Request, channel: Channel) -> Scope:
+    raw_path, _, query = request.path.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method.decode("latin-1"),
+        "scheme": "https",
+        "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
+        "raw_path": raw_path,
+        "query_string": query,
+        "root_path": "",
+        "headers": list(request.headers),
+        "client": None,
+        "server": None,
+        "extensions": {EXTENSION: channel},
+    }
+
+
+def _receiver(content: bytes) -> Receive:
+    """The body in one message; asked again, the client is still there and says nothing more."""
+    messages = iter(({"type": "http.request", "body": content, "more_body": False},))
+
+    async def receive() -> Message:
+        return next(messages, None) or {"type": "http.disconnect"}
+
+    return receive
+
+
+def _collect(sent: list[Message]) -> Reply:
+    """The whole answer; an application that stops half-way has failed, and its half answer is not passed on."""
+    if not sent or sent[0]["type"] != "http.response.start" or sent[-1].get("more_body", False) or len(sent) < 2:
+        raise RuntimeError("the inner application did not complete its answer")
+    headers: Headers = tuple((bytes(name), bytes(value)) for name, value in sent[0].get("headers", ()))
+    return Reply(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+def describe(error: BaseException) -> str:
+    """Type and place of an error, for the operator: never its message, which may quote content."""
+    place, trace = "unknown place", error.__traceback__
+    while trace is not None:
+        place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {place}"

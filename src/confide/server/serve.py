@@ -1,0 +1,165 @@
+"""Runs a node on a socket until it is told to stop: uvicorn with httptools and uvloop, bounded by `server.protocol`.
+
+The socket is bound first, so that a port in use is said before models load. While they load, `/healthz` answers and everything else
+says 503. SIGINT and SIGTERM stop gracefully; a second SIGINT does not wait. Left to others: the node itself (`server.node`).
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Callable, Generator
+from types import FrameType
+
+import uvicorn
+
+from confide.codes import Code
+from confide.server import NodeError
+from confide.server.config import NodeConfig
+from confide.server.node import Node, prepare_node
+from confide.server.outer import OuterApp
+from confide.server.protocol import bounded
+
+BACKLOG = 1024
+Announce = Callable[[str, Node], None]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn re-raises the signal that stopped it, which would end the process before keys are wiped; this one does not."""
+
+    def __init__(self, config: uvicorn.Config, app: OuterApp) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking sealed requests at once; connections close as their answers are sent."""
+        self._app.drain()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        handled = []
+        with contextlib.suppress(ValueError, RuntimeError):  # only the main thread may listen to signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+                handled.append(number)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+def run(config: NodeConfig, *, announce: Announce | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        announce: called once with the node's URL when it is ready.
+
+    Raises:
+        NodeError: `node.address`.
+        ConfideError: whatever `prepare_node` raises.
+    """
+    listener = listen(config.host, config.port)
+    with listener:
+        _allow_connections(config.limits.connections)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(config, listener, announce=announce))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket; `node.address` says why not."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        in_use = error.errno == errno.EADDRINUSE
+        hint = "stop what listens there, or choose another port; port 0 takes a free one" if in_use else ""
+        raise NodeError(
+            Code.NODE_ADDRESS, found=f"{host} port {port}: {error.strerror}", wanted="a free address", hint=hint
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL that reaches a listening socket from this machine."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(config: NodeConfig, listener: socket.socket, *, announce: Announce | None = None) -> None:
+    """Serve on a socket that listens already; returns when the node has stopped."""
+    app = OuterApp(config.limits, access_log=config.access_log)
+    server = _Server(_uvicorn(config, app), app)
+    starting = asyncio.create_task(_start(config, app, server, url_of(listener), announce))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        app.drain()
+        if not starting.done():
+            starting.cancel()
+        await asyncio.wait([starting])
+        if not starting.cancelled() and starting.exception() is None:
+            await starting.result().stop()
+    if not starting.cancelled():
+        starting.result()
+
+
+async def _start(config: NodeConfig, app: OuterApp, server: uvicorn.Server, url: str, announce: Announce | None) -> Node:
+    try:
+        node = await prepare_node(config, app=app)
+    except BaseException:
+        server.should_exit = True
+        raise
+    if announce is not None:
+        announce(url, node)
+    return node
+
+
+def _uvicorn(config: NodeConfig, app: OuterApp) -> uvicorn.Config:
+    limits = config.limits
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # its lines quote requests; ours do not
+    return uvicorn.Config(
+        app,
+        http=bounded(limits),
+        loop="none",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,  # the host's clock is nobody's evidence
+        proxy_headers=False,
+        timeout_keep_alive=max(1, limits.idle_ms // 1000),
+        timeout_graceful_shutdown=max(1, limits.drain_ms // 1000),
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _allow_connections(count: int) -> None:
+    """As many file descriptors as connections, workers and packages need, as far as the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + 512
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
