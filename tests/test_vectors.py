@@ -41,12 +41,12 @@ def test_the_python_sdk_gives_the_expected_answer(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("stem", FILES)
 def test_a_vector_file_is_well_formed(stem: str) -> None:
     file = FILES[stem]
-    assert list(file) == ["spec", "generator", "provenance", "cases"]
+    assert {"spec", "generator", "provenance", "cases"} <= set(file)
     assert file["spec"] == f"spec/{stem}.md"
     assert (ROOT / file["generator"]).exists()
     assert len(file["provenance"]) > 40
     for case in file["cases"]:
-        assert list(case) == ["id", "musts", "kind", "op", "input", "expected"], case["id"]
+        assert {"id", "musts", "kind", "op", "input", "expected"} <= set(case), case["id"]
         assert list(case["expected"]) == [{"accept": "ok", "reject": "error"}[case["kind"]]], case["id"]
         assert case["op"] in OPS, case["id"]
         assert case["kind"] == "accept" or case["expected"]["error"] in {code.value for code in Code}, case["id"]

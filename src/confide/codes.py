@@ -405,7 +405,7 @@ class Code(Enum):
     LOG_SIGNATURE = ("log.signature", Exit.RECEIPT, Remedy.STOP, "the checkpoint lacks a signature of both kinds by the keyset's keys")
     LOG_ID = ("log.id", Exit.RECEIPT, Remedy.STOP, "the checkpoint is of another log")
     LOG_INDEX = ("log.index", Exit.RECEIPT, Remedy.STOP, "the log index is not the expected one")
-    LOG_TIME = ("log.time", Exit.RECEIPT, Remedy.STOP, "a checkpoint is older than what it covers")
+    LOG_TIME = ("log.time", Exit.RECEIPT, Remedy.STOP, "a later checkpoint is of an earlier time")
     LOG_INCLUSION = ("log.inclusion", Exit.RECEIPT, Remedy.STOP, "the receipt is not in the log at its index")
     LOG_CONSISTENCY = ("log.consistency", Exit.RECEIPT, Remedy.STOP, "the later log does not begin with the earlier one")
     LOG_PENDING = ("log.pending", Exit.RECEIPT, Remedy.RETRY, "no checkpoint covers the receipt yet")

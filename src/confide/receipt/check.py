@@ -78,7 +78,7 @@ def _keyset(receipt: Receipt, keyset: Keyset, *, checks: Checks) -> None:
     _equal(checks, Code.RECEIPT_KEYSET, "keyset digest", receipt.keyset_digest, keyset.digest)
     _equal(checks, Code.RECEIPT_SOFTWARE, "software digest", receipt.software_digest, keyset.software_digest)
     checks.require(
-        keyset.not_before <= receipt.issued_at <= keyset.not_after,
+        keyset.not_before <= receipt.issued_at < keyset.not_after,
         Code.RECEIPT_TIME,
         "receipt time",
         found=format_time(receipt.issued_at),

@@ -25,6 +25,7 @@ class Checkpointer:
         self._interval = interval
         self._id = log_id([key.public for key in keys])
         self._latest: tuple[Checkpoint, bytes] | None = None
+        self._signed_at: datetime | None = None
 
     def latest(self, now: datetime) -> bytes:
         """The envelope of the latest checkpoint: a new one when the log grew and the last one is old enough."""
@@ -49,13 +50,14 @@ class Checkpointer:
         return LogProof(envelope, index, checkpoint.size, tuple(self._log.inclusion(index, checkpoint.size)))
 
     def _head(self, now: datetime) -> tuple[Checkpoint, bytes]:
-        latest = self._latest
-        if latest is None:
+        latest, signed_at = self._latest, self._signed_at
+        if latest is None or signed_at is None:
             return self._sign(now)
-        grew = latest[0].size != self._log.size
-        return self._sign(now) if grew and now - latest[0].time >= self._interval else latest
+        waiting = timedelta(0) <= now - signed_at < self._interval  # a clock that was set back does not stop checkpoints
+        return latest if latest[0].size == self._log.size or waiting else self._sign(now)
 
     def _sign(self, now: datetime, *, closing: bool = False) -> tuple[Checkpoint, bytes]:
-        checkpoint = Checkpoint(self._id, self._log.size, self._log.root(), now, closing)
-        self._latest = (checkpoint, sign_checkpoint(checkpoint, keys=self._keys))
+        time = now if self._latest is None else max(now, self._latest[0].time)  # spec/10-log.md: times do not go back
+        checkpoint = Checkpoint(self._id, self._log.size, self._log.root(), time, closing)
+        self._latest, self._signed_at = (checkpoint, sign_checkpoint(checkpoint, keys=self._keys)), now
         return self._latest

@@ -64,7 +64,12 @@ def issue(
         issued_at=issued_at,
         signer=key.public,
     )
-    return Issued(dsse.sign(encode(receipt), payload_type=PAYLOAD_TYPE, keys=(key,)), salts)
+    return Issued(sign_receipt(receipt, key=key), salts)
+
+
+def sign_receipt(receipt: Receipt, *, key: dsse.SigningKey) -> bytes:
+    """The envelope over a receipt, signed with the boot's Ed25519 key."""
+    return dsse.sign(encode(receipt), payload_type=PAYLOAD_TYPE, keys=(key,))
 
 
 def parameters_commitment(salts: Salts) -> bytes | None:

@@ -11,7 +11,7 @@ import msgspec
 from confide.codes import Code
 from confide.errors import ReceiptError
 from confide.formats import dsse, merkle, strictjson
-from confide.formats.fields import Count, Hex32, format_time
+from confide.formats.fields import Count, Hex32
 from confide.receipt.checkpoint import MAX_CHECKPOINT, Checkpoint, require_version, verify_checkpoint
 from confide.receipt.model import Receipt
 
@@ -59,16 +59,14 @@ def verify_proof(proof: LogProof, *, envelope: bytes, receipt: Receipt, keys: Se
     """The checkpoint that covers the receipt; `envelope` is its exact bytes, `keys` all receipt keys of its verified keyset.
 
     Raises:
-        ReceiptError: as `verify_checkpoint`; `log.index` when index or size are others', `log.time` when the checkpoint is older
-            than the receipt, `log.inclusion` when the path does not lead to the root.
+        ReceiptError: as `verify_checkpoint`; `log.index` when index or size are others', `log.inclusion` when the path does not
+            lead to the root.
     """
     checkpoint = verify_checkpoint(proof.checkpoint, keys=keys)
     if proof.index != receipt.log_index:
         raise ReceiptError(Code.LOG_INDEX, found=f"index {proof.index}", wanted=f"index {receipt.log_index}, as in the receipt")
     if proof.size != checkpoint.size:
         raise ReceiptError(Code.LOG_INDEX, found=f"size {proof.size}", wanted=f"size {checkpoint.size}, as in the checkpoint")
-    if checkpoint.time < receipt.issued_at:
-        raise ReceiptError(Code.LOG_TIME, found=format_time(checkpoint.time), wanted=f"not before {format_time(receipt.issued_at)}")
     leaf = merkle.leaf_hash(envelope)
     try:
         merkle.verify_inclusion(leaf, index=proof.index, size=proof.size, path=proof.path, root=checkpoint.root)
