@@ -5,18 +5,28 @@ from pathlib import Path
 
 import click
 
-from confide.cli.options import at_option, json_option, option, policy_option, timeout_option
+from confide.cli.options import at_option, json_option, option, policy_option, signer_option, timeout_option
 from confide.cli.output import banner, emit, emit_json
 
 
 @click.command("explain")
 @click.argument("source", metavar="URL|BUNDLE")
 @policy_option(required=False)
+@signer_option
 @option("--offline", is_flag=True, help="Refuse to use the network: SOURCE must be a bundle file.")
 @at_option
 @timeout_option
 @json_option
-def command(source: str, policy: Path | None, *, offline: bool, at: datetime | None, timeout: float, as_json: bool) -> int:
+def command(
+    source: str,
+    *,
+    policy: Path | None,
+    policy_signers: tuple[Path, ...],
+    offline: bool,
+    at: datetime | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
     """Show what a node, or a bundle file, proves about itself, check by check.
 
     Without --policy nothing is compared with what you want, and nothing is trusted.
@@ -26,7 +36,7 @@ def command(source: str, policy: Path | None, *, offline: bool, at: datetime | N
     from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
     from confide.policy.text import as_dict, render  # noqa: PLC0415
 
-    loaded = loading.load(policy) if policy else None
+    loaded = loading.load(policy, signers=loading.read_signers(policy_signers)) if policy else None
     obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
     explanation = judge.look(obtained, loaded, now=datetime.now(UTC), at=at)
     banner(explanation.simulated)

@@ -14,7 +14,8 @@ class Option(click.Option):
     """An option with its environment twin. Repeatable ones take one value per line from the environment."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, show_envvar=True, **kwargs)
+        kwargs.setdefault("show_envvar", True)
+        super().__init__(*args, **kwargs)
         if self.envvar is None and self.name is not None:
             self.envvar = f"CONFIDE_{self.name.upper()}"
 
@@ -24,22 +25,15 @@ class Option(click.Option):
         return value.splitlines() if value is not None and self.multiple else super().value_from_envvar(ctx)
 
 
-class Time(click.ParamType):
-    """RFC 3339 with a zone: a time without one could be hours off."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """An aware datetime in UTC."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} has no time zone; write 2026-01-31T12:00:00Z", param, ctx)
-        return moment.astimezone(UTC)
+def parse_time(text: str) -> datetime:
+    """RFC 3339 with a zone, as UTC: a time without one could be hours off."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no time zone; write 2026-01-31T12:00:00Z")
+    return moment.astimezone(UTC)
 
 
 PATH = click.Path(path_type=Path)
@@ -61,6 +55,12 @@ def policy_option(*, required: bool = True) -> Callable[[F], F]:
     return option("-p", "--policy", type=PATH, required=required, metavar="FILE", help=text)
 
 
+def signer_option(function: F) -> F:
+    """`--policy-signer FILE`."""
+    text = "The policy must be signed by this public key (JSON: alg, public_key); repeat for more."
+    return option("--policy-signer", "policy_signers", multiple=True, type=PATH, metavar="FILE", help=text)(function)
+
+
 def timeout_option(function: F) -> F:
     """`--timeout SECONDS`."""
     kind = click.FloatRange(min=0.1, max=3600)
@@ -75,4 +75,4 @@ def state_option(function: F) -> F:
 
 def at_option(function: F) -> F:
     """`--at TIME`."""
-    return option("--at", type=Time(), metavar="TIME", help="Judge as of this time, such as 2026-01-31T12:00:00Z.")(function)
+    return option("--at", type=parse_time, metavar="TIME", help="Judge as of this time, such as 2026-01-31T12:00:00Z.")(function)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from confide.cli.options import PATH, json_option, option, policy_option, state_option, timeout_option
+from confide.cli.options import PATH, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json, milliseconds, note, table
 from confide.codes import Code
 from confide.errors import MisuseError
@@ -32,6 +32,7 @@ SHOWN_NUMBERS = 4
     "--save", type=PATH, metavar="DIR", help="Keep request, answer, receipt, evidence and policy, for `confide receipt verify`."
 )
 @policy_option()
+@signer_option
 @state_option
 @timeout_option
 @json_option
@@ -45,6 +46,7 @@ def command(
     lines: bool,
     save: Path | None,
     policy: Path,
+    policy_signers: tuple[Path, ...],
     state: Path | None,
     timeout: float,
     as_json: bool,
@@ -53,11 +55,12 @@ def command(
 
     Nothing is sent to a node that the policy does not accept.
     """
-    from confide.client import connect  # noqa: PLC0415 - the library loads when a command runs
+    from confide.client import connect, loading  # noqa: PLC0415 - the library loads when a command runs
     from confide.client.state import default_path  # noqa: PLC0415
 
     inputs = _inputs(text, files, from_stdin=from_stdin, lines=lines)
-    with connect(url, policy=policy, timeout=timeout, state=state or default_path()) as node:
+    signers = loading.read_signers(policy_signers)
+    with connect(url, policy=policy, policy_signers=signers, timeout=timeout, state=state or default_path()) as node:
         answer = node.run(model, inputs)
     if save is not None:
         answer.save(save)
@@ -94,9 +97,7 @@ def _inputs(text: Sequence[str], files: Sequence[Path], *, from_stdin: bool, lin
 
 def _values(answer: "Answer", inputs: Sequence[str]) -> str:
     if answer.task == "text-classification":
-        rows = [
-            (f"{ranked[0].score:6.1%}", ranked[0].label, _short(text)) for ranked, text in zip(answer.value, inputs, strict=False)
-        ]  # type: ignore[union-attr]
+        rows = [(f"{best.score:6.1%}", best.label, _short(text)) for best, text in zip(answer.labels, inputs, strict=True)]
         return table(rows, indent="")
     return _similarities(answer, inputs) if len(inputs) > 1 else _vector(answer, inputs[0])
 
@@ -141,17 +142,13 @@ def _as_dict(answer: "Answer") -> dict[str, Any]:
     from confide.policy.text import as_dict  # noqa: PLC0415
 
     timing = answer.timing
-    outputs: list[Any] = (
-        [[entry._asdict() for entry in ranked] for ranked in answer.value]  # type: ignore[union-attr]
-        if answer.task == "text-classification"
-        else list(answer.value)
-    )
+    ranked = [[label._asdict() for label in row] for row in answer.output.ranked]
     return {
         "simulated": answer.verdict.simulated,
         "model": answer.model,
         "digest": answer.digest,
         "task": answer.task,
-        "outputs": outputs,
+        "outputs": ranked or answer.output.vectors,
         "receipt": None if answer.receipt is None else answer.receipt.as_dict(),
         "verdict": as_dict(answer.verdict),
         "timing": {

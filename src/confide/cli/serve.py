@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from confide.cli.options import PATH, option
+from confide.cli.output import banner, note, table
 from confide.codes import Code
 from confide.errors import MisuseError
+
+if TYPE_CHECKING:
+    from confide.server.node import Node
 
 
 @click.command("serve")
@@ -41,7 +46,16 @@ def command(
         raise missing_extra(error, "server") from None
     models = _models(packages, aliases)
     flags = {"tee": tee, "host": host, "port": port, "workers": workers, "models": models or None}
-    serve.run(load_config(file=config, flags=flags))
+    serve.run(load_config(file=config, flags=flags), announce=_announce)
+
+
+def _announce(url: str, node: "Node") -> None:
+    """The node is ready: where it is, what it serves, what to do next."""
+    banner(node.simulated)
+    note(f"serving {url}  (TEE: {node.config.tee}, engine: {node.keyset.isolation.value}); Ctrl-C stops it")
+    note(table((alias, digest.hex()) for alias, digest in node.keyset.models.items()))
+    unsafe = " --unsafe-accept-simulated" if node.simulated else ""
+    note(f"clients start with: confide trust {url} -o policy.toml{unsafe}")
 
 
 def missing_extra(error: ModuleNotFoundError, extra: str) -> MisuseError:

@@ -16,7 +16,7 @@ from confide.errors import MisuseError, PolicyError
 @click.argument("url")
 @option("-o", "--output", type=PATH, required=True, metavar="FILE", help="Where to write the policy.")
 @option("--accept-digest", metavar="HEX", help="Accept without a question, if this is what the node runs. For scripts.")
-@option("--name", metavar="NAME", help="Name of the policy. Default: the node's host name.")
+@option("--name", metavar="NAME", help="Name of the policy. Default: made from the address.")
 @option("--unsafe-accept-simulated", is_flag=True, help="Write a policy for a simulated node. It protects nothing.")
 @option("--force", is_flag=True, help="Replace an existing file.")
 @timeout_option
@@ -39,32 +39,32 @@ def command(
     """
     from confide.client import judge  # noqa: PLC0415 - the library loads when a command runs
     from confide.client.files import write_file  # noqa: PLC0415
+    from confide.policy.text import render  # noqa: PLC0415
 
     if output.exists() and not force:
         raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
-    now = datetime.now(UTC)
     obtained = judge.get(url, offline=False, at=None, timeout=timeout)
-    proposal = judge.propose(obtained, name=name or judge.host_of(url), now=now, accept_simulated=unsafe_accept_simulated)
+    proposal = judge.propose(
+        obtained, name=name or judge.name_of(url), now=datetime.now(UTC), unsafe_accept_simulated=unsafe_accept_simulated
+    )
     banner(proposal.explanation.simulated)
-    _accept(proposal.digest, proposal.text, accept_digest, as_json=as_json)
+    if accept_digest is not None:
+        proposal.require_digest(accept_digest)
+    else:
+        note(render(proposal.explanation))
+        _ask(proposal.digest)
     write_file(output, proposal.policy)
     if as_json:
         emit_json({"policy": str(output), "digest": proposal.digest, "simulated": proposal.explanation.simulated})
     else:
-        emit(f"wrote {output}")
+        emit(f"wrote {output}: it accepts what has the digest {proposal.digest}")
 
 
-def _accept(digest: str, text: str, given: str | None, *, as_json: bool) -> None:
-    """By the digest on the command line, or by a yes on a terminal; `cli.not_accepted` otherwise."""
-    if given is not None:
-        if given.strip().lower() != digest:
-            raise PolicyError(
-                Code.CLI_NOT_ACCEPTED, found=digest, wanted=given[:80], hint="the node runs something else: do not use it"
-            )
-        return
-    (note if as_json else emit)(text)
+def _ask(digest: str) -> None:
+    """A yes on a terminal; `cli.not_accepted` otherwise."""
+    note(f"\nwhat would be trusted, as one digest: {digest}")
     if not sys.stdin.isatty():
-        hint = f"compare with the owner's, then: --accept-digest {digest}"
+        hint = f"compare the digest with the owner's, then add: --accept-digest {digest}"
         raise PolicyError(Code.CLI_NOT_ACCEPTED, found="no terminal to ask on", wanted="a yes", hint=hint)
     if not click.confirm("Trust this node from now on?", err=True):
         raise PolicyError(Code.CLI_NOT_ACCEPTED, found="a no", wanted="a yes", hint="nothing was written")

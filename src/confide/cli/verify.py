@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from confide.cli.options import PATH, at_option, json_option, option, policy_option, state_option, timeout_option
+from confide.cli.options import PATH, at_option, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json, note
 
 
 @click.command("verify")
 @click.argument("source", metavar="URL|BUNDLE")
 @policy_option()
+@signer_option
 @option("--offline", is_flag=True, help="Refuse to use the network: SOURCE must be a bundle file.")
 @at_option
 @option("--save", type=PATH, metavar="FILE", help="Write the verified evidence to a bundle file.")
@@ -20,8 +21,9 @@ from confide.cli.output import banner, emit, emit_json, note
 @json_option
 def command(
     source: str,
-    policy: Path,
     *,
+    policy: Path,
+    policy_signers: tuple[Path, ...],
     offline: bool,
     at: datetime | None,
     save: Path | None,
@@ -41,7 +43,7 @@ def command(
     from confide.policy.explanation import Explanation  # noqa: PLC0415
     from confide.policy.text import as_dict, render  # noqa: PLC0415
 
-    loaded = loading.load(policy)
+    loaded = loading.load(policy, signers=loading.read_signers(policy_signers))
     obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
     judged = judge.judge(obtained, loaded, now=datetime.now(UTC), at=at, state_path=state or default_path())
     if save is not None:

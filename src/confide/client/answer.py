@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from confide.client import saved
 from confide.client.files import write_file
 from confide.codes import Code
 from confide.errors import ChannelError, MisuseError
@@ -68,14 +69,24 @@ class Record:
     def files(self) -> dict[str, bytes]:
         """File name to bytes, as `Answer.save` writes them."""
         files: dict[str, bytes | None] = {
-            "bundle.json": self.bundle,
+            saved.BUNDLE: self.bundle,
             self.policy_name: self.policy,
-            "request.bhttp": self.request,
-            "response.bhttp": self.response,
-            "salts.json": self.salts,
-            "receipt.json": self.receipt,
+            saved.REQUEST: self.request,
+            saved.RESPONSE: self.response,
+            saved.SALTS: self.salts,
+            saved.RECEIPT: self.receipt,
         }
         return {name: data for name, data in files.items() if data is not None}
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a pipeline answered: the vectors of an encoder, or the ranked labels of a classifier, per input. Content."""
+
+    task: str
+    digest: str
+    vectors: list[list[float]] = field(default_factory=list, repr=False)
+    ranked: list[list[Label]] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,38 +95,54 @@ class Answer:
 
     Attributes:
         model: the alias that was asked for.
-        digest: the package digest, hex: required inside the seal and named by the receipt.
-        task: `sentence-embedding` or `text-classification`.
-        value: per input a list of floats, or a list of `Label`s, best first.
+        output: task, values, and the package digest that was required inside the seal.
         receipt: checked; None only where the policy does not require receipts.
         verdict: what was verified about the node before anything was sent.
     """
 
     model: str
-    digest: str
-    task: str
-    value: list[list[float]] | list[list[Label]] = field(repr=False)
+    output: Output
     receipt: Receipt | None = field(repr=False)
     verdict: Verdict = field(repr=False)
     timing: Timing = field(repr=False)
     record: Record = field(repr=False)
 
     @property
+    def task(self) -> str:
+        """`sentence-embedding` or `text-classification`."""
+        return self.output.task
+
+    @property
+    def digest(self) -> str:
+        """The model's package digest, hex."""
+        return self.output.digest
+
+    @property
+    def value(self) -> list[list[float]] | list[list[Label]]:
+        """Per input a list of floats, or a list of `Label`s, best first."""
+        return self.output.ranked if self.task == CLASSIFICATION else self.output.vectors
+
+    @property
     def embeddings(self) -> list[list[float]]:
         """The vectors of a sentence encoder's answer; `client.input` for another task."""
         self._require(EMBEDDING)
-        return self.value  # type: ignore[return-value] - `_require` is the proof
+        return self.output.vectors
 
     @property
     def labels(self) -> list[Label]:
         """The best label per input of a classifier's answer; `client.input` for another task."""
+        return [ranked[0] for ranked in self.ranked]
+
+    @property
+    def ranked(self) -> list[list[Label]]:
+        """All labels per input, best first; `client.input` for another task."""
         self._require(CLASSIFICATION)
-        return [ranked[0] for ranked in self.value]  # type: ignore[misc] - `_require` is the proof
+        return self.output.ranked
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write bundle, policy, request, response, salts and receipt for `confide receipt verify`; readable by the owner only."""
         folder = Path(folder)
-        if not overwrite and (folder / "receipt.json").exists():
+        if not overwrite and (folder / saved.BUNDLE).exists():
             raise MisuseError(Code.CLIENT_FILE, found=f"{folder}: holds a saved answer", wanted="a new folder, or overwrite=True")
         for name, data in self.record.files().items():
             write_file(folder / name, data)
@@ -127,20 +154,19 @@ class Answer:
 
 
 class _Output(msgspec.Struct, frozen=True):
-    model: str
     digest: str
     task: str
     outputs: list[Any]
 
 
-def decode_output(content: bytes) -> tuple[str, str, list[list[float]] | list[list[Label]]]:
-    """Task, package digest and values of a `/v1/pipelines/{model}` answer; `client.answer` when it is not one."""
+def decode_output(content: bytes) -> Output:
+    """The content of a `/v1/pipelines/{model}` answer; `client.answer` when it is not one."""
     try:
         body = strictjson.load_as(content, _Output, limit=MAX_ANSWER)
         if body.task == EMBEDDING:
-            return body.task, body.digest, [_floats(item) for item in body.outputs]
+            return Output(body.task, body.digest, vectors=[_floats(item) for item in body.outputs])
         if body.task == CLASSIFICATION:
-            return body.task, body.digest, [_ranked(item) for item in body.outputs]
+            return Output(body.task, body.digest, ranked=[_ranked(item) for item in body.outputs])
     except (strictjson.JsonError, TypeError, ValueError, KeyError) as error:
         found = error.code.value if isinstance(error, strictjson.JsonError) else type(error).__name__
         raise ChannelError(Code.CLIENT_ANSWER, found=found, wanted="outputs of a pipeline") from None

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from confide.client.remote import CODES
 from confide.client.session import Attested
 from confide.client.transport import Reply, Transport
 from confide.codes import Code
@@ -21,7 +22,7 @@ from confide.seal import bhttp, ohttp
 from confide.seal.padding import bucket
 
 PATH = "/ohttp"
-MAX_SEALED = ohttp.DEFAULT_MAX_MESSAGE + 1024  # bytes of one sealed answer: nonce and tag are under 64
+MAX_SEALED = 64 << 20  # bytes of one sealed answer
 MAX_PROBLEM = 4096
 PROBLEM = "application/problem+json"  # RFC 9457
 KEY_PROBLEM = "https://iana.org/assignments/http-problem-types#ohttp-key"  # RFC 9458 section 5.3: the gateway does not know the key
@@ -118,10 +119,7 @@ def _problem(reply: Reply) -> dict[str, Any]:
 
 def _said(code: object) -> str:
     """A code of ours is worth showing even from an unauthenticated reply; other text is not."""
-    return f", {code}" if code in _CODES else ""
-
-
-_CODES = frozenset(str(code.value) for code in Code)
+    return f", {code}" if isinstance(code, str) and code in CODES else ""
 
 
 def _status_hint(status: int) -> str:

@@ -4,9 +4,11 @@ A live node is judged now, with a nonce of ours. A file is judged as of a stated
 channel. Left to others: every check.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from confide.client import source, state
 from confide.client.roots import looking_roots, roots_for
@@ -15,6 +17,7 @@ from confide.codes import Code
 from confide.errors import MisuseError
 from confide.policy.explanation import Explanation
 from confide.policy.model import Policy
+from confide.policy.trust import Proposal, propose_policy
 from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
 from confide.policy.verify import explain, verify, verify_as_of
 
@@ -52,9 +55,27 @@ def look(obtained: Obtained, policy: Policy | None, *, now: datetime, at: dateti
     """Every check with what was found, whatever the outcome. Without a policy, simulated evidence is recognised and marked."""
     return explain(
         obtained.document,
-        policy if policy else None,
+        policy,
         now=at or now,
         nonce=FILE if obtained.nonce is None else obtained.nonce,
         roots=roots_for(policy) if policy else looking_roots(),
         historic=obtained.nonce is None,
     )
+
+
+def propose(obtained: Obtained, *, name: str, now: datetime, unsafe_accept_simulated: bool) -> Proposal:
+    """A policy that accepts exactly this node, for somebody to accept (`propose_policy`)."""
+    return propose_policy(
+        obtained.document,
+        now=now,
+        nonce=FILE if obtained.nonce is None else obtained.nonce,
+        roots=looking_roots(),
+        name=name,
+        unsafe_accept_simulated=unsafe_accept_simulated,
+    )
+
+
+def name_of(url: str) -> str:
+    """A policy name from a node's address, such as `node-127.0.0.1-8711`."""
+    place = urlsplit(url).netloc.rpartition("@")[2].lower()
+    return "node-" + (re.sub(r"[^a-z0-9._-]+", "-", place).strip("-") or "unnamed")[:48]

@@ -9,7 +9,7 @@ from typing import Any, Self
 import msgspec
 
 from confide.client import state as state_file
-from confide.client.answer import MAX_ANSWER, Answer, Record, Timing, decode_output
+from confide.client.answer import MAX_ANSWER, Answer, Output, Record, Timing, decode_output
 from confide.client.exchange import Exchanged, KeyChangedError, exchange
 from confide.client.loading import file_name, load
 from confide.client.models import accepted_digests, required_digest
@@ -118,7 +118,8 @@ class Node:
             RemoteError: the node answered, inside the seal, with an error.
             ReceiptError: the answer is not proven; it is not handed out.
         """
-        body = _body([inputs] if isinstance(inputs, str) else list(inputs), parameters)
+        texts = [inputs] if isinstance(inputs, str) else list(inputs)
+        body, count = _body(texts, parameters), len(texts)
         path = b"/v1/pipelines/" + _segment(model)
         policy = self._policy
 
@@ -131,9 +132,9 @@ class Node:
         _raise_unless_ok(done)
         if done.receipt is None and policy.require.receipts:
             raise ReceiptError(Code.CLIENT_NO_RECEIPT, found="no receipt", wanted="one that the node's keyset signed")
-        task, digest, value = decode_output(done.response.content)
-        record = self._record(done, attested)
-        return Answer(model, digest, task, value, done.receipt, attested.verdict, _timing(done, attested), record)
+        output = decode_output(done.response.content)
+        _require_whole(output, digest=required_digest(policy, attested.verdict, model), inputs=count)
+        return Answer(model, output, done.receipt, attested.verdict, _timing(done, attested), self._record(done, attested))
 
     def close(self) -> None:
         """Close the connection; the node is not usable afterwards."""
@@ -173,6 +174,15 @@ class Node:
             response=done.committed,
             salts=done.salts,
         )
+
+
+def _require_whole(output: Output, *, digest: bytes, inputs: int) -> None:
+    """The answer is by the model that was required, one value per input."""
+    if output.digest != digest.hex():
+        raise ChannelError(Code.CLIENT_ANSWER, found=f"an answer by {output.digest[:64]}", wanted=digest.hex())
+    values = len(output.vectors) + len(output.ranked)
+    if values != inputs:
+        raise ChannelError(Code.CLIENT_ANSWER, found=f"{values} values", wanted=f"{inputs}, one per input")
 
 
 def _timing(done: Exchanged, attested: Attested) -> Timing:

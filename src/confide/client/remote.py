@@ -12,6 +12,7 @@ from confide.formats import strictjson
 MAX_ERROR = 64 << 10  # bytes
 MAX_TEXT = 400  # characters of found, wanted, hint: shown to people
 TIMING_HEADER = b"confide-timing"
+CODES = {str(code.value): code for code in Code}
 PARTS = ("queue", "pre", "core", "post")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\ufffd]")
 
@@ -35,11 +36,10 @@ def raise_remote(status: int, content: bytes) -> Never:
         found = f"HTTP {status} inside the seal, {bad.code.value}"
         raise ChannelError(Code.CLIENT_ANSWER, found=found, wanted="an error with a code") from None
     found, wanted, hint = (_clean(text) for text in (error.found, error.wanted, error.hint))
-    try:
-        code = Code(error.code)
-    except ValueError:
+    code = CODES.get(error.code)
+    if code is None:
         found = f"{_clean(error.code)} {found}".strip()
-        raise RemoteError(Code.CLIENT_REMOTE, found=found, wanted=wanted, hint=hint or "update confide") from None
+        raise RemoteError(Code.CLIENT_REMOTE, found=found, wanted=wanted, hint=hint or "update confide")
     raise RemoteError(code, found=found, wanted=wanted, hint=hint)
 
 
