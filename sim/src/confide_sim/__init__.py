@@ -1,1 +1,16 @@
-"""False vendors and false devices. The private keys in here are public: nothing signed by them proves anything."""
+"""False vendors and false devices. The private keys in here are public: nothing signed by them proves anything.
+
+`roots()` are the false vendors' roots, marked simulated; the verifier is the real one. Left to others: the false device of a node
+(`device.py`) and the policy that admits simulated evidence (`unsafe_accept_simulated`).
+"""
+
+from confide.attest.evidence import Roots
+from confide.attest.snp.layout import Product
+from confide_sim.amd import root
+
+__all__ = ["roots"]
+
+
+def roots() -> Roots:
+    """Every false vendor root."""
+    return tuple(root(product) for product in Product)

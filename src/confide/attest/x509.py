@@ -331,7 +331,7 @@ def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta 
 
 
 def _check_crl_extensions(crl: RevocationList, *, title: str, checks: Checks) -> None:
-    """A critical extension (indirect, partial or delta list) narrows what the list says: none is accepted (RFC 5280 section 5.2)."""
+    """A critical extension (indirect, partial, delta list) narrows what the list says: none is accepted (RFC 5280 section 5.2)."""
     try:
         unknown = [extension.oid.dotted_string for extension in crl.extensions if extension.critical]
         unknown += [e.oid.dotted_string for entry in crl for e in entry.extensions if e.critical]
