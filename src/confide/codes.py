@@ -315,7 +315,7 @@ class Code(Enum):
     POLICY_SIGNER = ("policy.signer", Exit.POLICY, Remedy.STOP, "the policy is not signed by an accepted key")
     POLICY_EXPIRED = ("policy.expired", Exit.POLICY, Remedy.UPDATE, "the policy has expired")
     POLICY_ROLLBACK = ("policy.rollback", Exit.POLICY, Remedy.STOP, "a newer policy of this name was used before")
-    POLICY_TEE = ("policy.tee", Exit.POLICY, Remedy.STOP, "the policy accepts no TEE of this kind")
+    POLICY_TEE = ("policy.tee", Exit.POLICY, Remedy.STOP, "a kind of TEE is not known, or the policy does not accept it")
     POLICY_SIMULATED = (
         "policy.simulated",
         Exit.POLICY,
@@ -337,12 +337,6 @@ class Code(Enum):
     # verdict: checks of the whole chain, freshness, custody, rollback (policy/)
     VERDICT_TIME = ("verdict.time", Exit.MISUSE, Remedy.FIX, "the time of verification has no time zone")
     VERDICT_NONCE_FORM = ("verdict.nonce_form", Exit.MISUSE, Remedy.FIX, "the caller's nonce is not 32 bytes other than zero")
-    VERDICT_TEE_COUNT = (
-        "verdict.tee_count",
-        Exit.EVIDENCE,
-        Remedy.STOP,
-        "the document does not hold the evidence of exactly one TEE",
-    )
     VERDICT_NO_NONCE = ("verdict.no_nonce", Exit.EVIDENCE, Remedy.RETRY, "the evidence was made without the caller's nonce")
     VERDICT_NONCE = ("verdict.nonce", Exit.EVIDENCE, Remedy.STOP, "the evidence was made for another nonce")
     VERDICT_KEYSET_EARLY = ("verdict.keyset_early", Exit.EVIDENCE, Remedy.RETRY, "the keyset is not valid yet")
@@ -502,6 +496,5 @@ class Code(Enum):
     CLI_EXISTS = ("cli.exists", Exit.MISUSE, Remedy.FIX, "the output file exists already")
     CLI_INPUT = ("cli.input", Exit.MISUSE, Remedy.FIX, "the options do not fit each other")
     CLI_NOT_ACCEPTED = ("cli.not_accepted", Exit.POLICY, Remedy.FIX, "nobody accepted what the node runs")
-    CLI_SIMULATED = ("cli.simulated", Exit.POLICY, Remedy.FIX, "the evidence is SIMULATED: it protects nothing")
     CLI_EXTRA = ("cli.extra", Exit.MISUSE, Remedy.FIX, "this command needs an extra that is not installed")
     CLI_INTERNAL = ("cli.internal", Exit.INTERNAL, Remedy.RETRY, "a fault in confide itself")
