@@ -1,0 +1,31 @@
+"""Errors about a policy file's members, and plain values as structs: shared by `schema` and the module of each kind of TEE."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from confide.codes import Code
+from confide.errors import PolicyError
+
+UNSAFE = "unsafe_ignored"
+
+T = TypeVar("T")
+
+
+def convert(value: Any, kind: type[T]) -> T:
+    """Plain values as a struct; `policy.shape` says which member is wrong. A policy holds no secrets, so its words are shown."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise PolicyError(Code.POLICY_SHAPE, found=str(error)[:200], wanted="the members of spec/06-policy.md") from None
+
+
+def shape(member: str, found: str, wanted: str) -> PolicyError:
+    """`policy.shape` for what the types cannot say."""
+    return PolicyError(Code.POLICY_SHAPE, found=f"{member} = {found}"[:200], wanted=wanted)
+
+
+def unconstrained(member: str, wanted: str) -> PolicyError:
+    """`policy.unconstrained` for an absent member without a strict default."""
+    hint = f'add it; to accept anything, write {member} = "{UNSAFE}", which every verdict then shows'
+    return PolicyError(Code.POLICY_UNCONSTRAINED, found=f"no {member}", wanted=wanted, hint=hint)

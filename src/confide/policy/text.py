@@ -1,0 +1,157 @@
+"""Explanations in words for people. `plain.as_dict` (importable from here too) is the same for machines.
+
+The order is that of a reader in a hurry: is it real hardware, may I send, until when; what failed and what to do; what was switched
+off; what nobody looked at; only then every check. Long hex is shortened where a check held and whole where it failed.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from confide.attest.checks import Check
+from confide.errors import ConfideError
+from confide.formats.fields import format_time
+from confide.policy.explanation import Explanation
+from confide.policy.plain import as_dict
+from confide.policy.trust import Proposal
+from confide.policy.verdict import HistoricVerdict, Section, Stage, Verdict, VerdictBase
+
+__all__ = ["as_dict", "render", "render_proposal"]
+
+WIDTH = 100
+TITLE = 30  # columns; most titles are vendor field names
+QUESTIONS = {
+    Stage.DOCUMENT: "Document: can it be read?",
+    Stage.GENUINE: "Genuine: did the vendor's hardware make it?",
+    Stage.BOUND: "Bound: is it about these keys, now, for this caller?",
+    Stage.ACCEPTABLE: "Acceptable: is the TEE in a good state and running what is expected?",
+    Stage.POLICY: "Policy: does the node fit?",
+}
+SIMULATED = "SIMULATED: a false vendor signed this evidence. It proves nothing and protects nothing."
+_HEX = re.compile(r"\b[0-9a-f]{33,}\b")
+
+
+def render(subject: Explanation | Verdict | HistoricVerdict) -> str:
+    """The whole explanation, of a verdict too."""
+    explanation = Explanation.of(subject) if isinstance(subject, VerdictBase) else subject
+    return "\n".join(_lines(explanation)) + "\n"
+
+
+def render_proposal(proposal: Proposal) -> str:
+    """What a person is asked to trust: the evidence explained, then exactly what a yes would accept, then its digest."""
+    return "\n".join([*_lines(proposal.explanation), "", *_trusted(proposal)]) + "\n"
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    if explanation.simulated:
+        yield from ("=" * len(SIMULATED), SIMULATED, "=" * len(SIMULATED), "")
+    yield _outcome(explanation)
+    if explanation.failure is not None:
+        yield from _failure(explanation.failure, explanation.sections)
+    yield from _relaxations(explanation)
+    yield from _not_checked(explanation)
+    for section in explanation.sections:
+        yield from ("", QUESTIONS[section.stage])
+        yield from (line for check in section.checks for line in _check(check))
+    yield from ("", *_wrapped("What to do: ", what_to_do(explanation)))
+
+
+def _outcome(explanation: Explanation) -> str:
+    at = format_time(explanation.at)
+    if explanation.failure is not None:
+        return f"REFUSED at {at}" + (f" by policy {explanation.policy}" if explanation.policy else "")
+    if explanation.verdict is not None:
+        return f"ACCEPTED by policy {explanation.policy}, until {format_time(explanation.verdict.expires)}; {_custody(explanation)}"
+    if explanation.past is not None:
+        return f"HELD as of {at} by policy {explanation.policy}: about the past, opens no channel; {_custody(explanation)}"
+    return f"GENUINE at {at}, but compared with no policy"
+
+
+def _custody(explanation: Explanation) -> str:
+    verdict = explanation.verdict or explanation.past
+    return f"custody: {verdict.custody.value}" if verdict else ""
+
+
+def _failure(failure: ConfideError, sections: tuple[Section, ...]) -> Iterator[str]:
+    failed = sum(not check.ok for section in sections for check in section.checks)
+    total = sum(len(section.checks) for section in sections)
+    yield from _wrapped("  ✗ ", f"{failure.code.value}: {failure.code.meaning}")
+    yield from _wrapped("      found   ", failure.found or "-")
+    yield from _wrapped("      wanted  ", failure.wanted or "-")
+    yield f"    {failed} of {total} checks failed; the first one decides"
+
+
+def _relaxations(explanation: Explanation) -> Iterator[str]:
+    if explanation.relaxations:
+        yield from ("", "SWITCHED OFF BY THE POLICY")
+    for item in explanation.relaxations:
+        yield from _wrapped(f"  ! {item.setting.upper()}: ", item.effect)
+
+
+def _not_checked(explanation: Explanation) -> Iterator[str]:
+    """One line for each reason, since a policy often leaves many fields out for the same one."""
+    if explanation.not_checked:
+        yield from ("", "NOT CHECKED")
+    reasons: dict[str, list[str]] = {}
+    for item in explanation.not_checked:
+        reasons.setdefault(item.why, []).append(item.what)
+    for why, what in reasons.items():
+        yield from _wrapped("  - ", f"{', '.join(what)}: {why}")
+
+
+def _check(check: Check) -> Iterator[str]:
+    if check.ok:
+        found = f"  ✓ {check.title:<{TITLE}}  {_short(check.found)}"
+        yield found if len(found) <= WIDTH else found[: WIDTH - 1] + "…"
+        return
+    yield f"  ✗ {check.title:<{TITLE}}  {check.code.value}"
+    yield from _wrapped("      found   ", check.found or "-")
+    yield from _wrapped("      wanted  ", check.wanted or "-")
+
+
+def _trusted(proposal: Proposal) -> Iterator[str]:
+    yield "A YES WOULD TRUST, from now on:"
+    for accept in proposal.trusted["accept"]:
+        for name, value in accept.items():
+            yield from _wrapped(f"  {name:<{TITLE}}  ", _value(value))
+    for name, value in proposal.trusted["node"].items():
+        yield from _wrapped(f"  {name:<{TITLE}}  ", _value(value))
+    for alias, digests in proposal.trusted["models"].items():
+        yield from _wrapped(f"  {'model ' + alias:<{TITLE}}  ", _value(digests))
+    yield from ("", f"  digest of all this: {proposal.digest}")
+    yield from _wrapped("  ", "Compare it with one from the node's owner, got another way. Whoever answers at this address now "
+                              "decides what you trust, if you do not.")  # fmt: skip
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_value(item)}" for name, item in value.items())
+    return str(value)
+
+
+def what_to_do(explanation: Explanation) -> str:
+    """One sentence or two."""
+    if explanation.failure is not None:
+        return explanation.failure.hint
+    if explanation.policy is None:
+        return "trust nothing yet: compare it with a policy, or look at what `confide trust` would write."
+    if explanation.simulated:
+        return "use it to try things out. Send nothing that matters to anyone."
+    if explanation.historic:
+        return "nothing. This says what was true then; ask the node for fresh evidence before sending anything."
+    return "read what was not checked; if you can live with that, send until the verdict expires."
+
+
+def _short(text: str) -> str:
+    """Long hex by its beginning and end."""
+    return _HEX.sub(lambda match: f"{match[0][:16]}…{match[0][-8:]}", text)
+
+
+def _wrapped(lead: str, text: str) -> Iterator[str]:
+    """Wrapped at spaces under the lead; long hex keeps whole, so that it can be copied."""
+    indent = " " * min(len(lead), 16)
+    yield from textwrap.wrap(
+        text, WIDTH, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [lead]

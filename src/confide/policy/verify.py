@@ -1,0 +1,225 @@
+"""The whole verification, once for programs and once for people (spec/07-verify.md).
+
+`verify()` raises the first failure; `explain()` runs the same steps with a lenient record and tells every check. `verify_as_of()`
+judges as of another time and returns another type. Pure: the document, the policy, `now`, the caller's nonce, the pinned roots and
+the rollback state are arguments.
+
+Steps, in the order in which a strict record meets them:
+
+ 1. the policy holds at `now` and is not older than one seen before; the caller gives the nonce it wants: `_standing`
+ 2. the document is read: `attest.document`
+ 3. the evidence is genuine: vendor chain, revocation, signature, TCB: `_genuine`, `attest.verifiers`
+ 4. it is not simulated, unless the policy admits that: `rules.simulated`
+ 5. it is bound to these keys, valid at `now`, and to the caller's nonce: `_bound`, `bound`
+ 6. the state of the TEE satisfies one `accept` entry, whole: `rules.accepted`
+ 7. the keyset has the wanted role, authority, configuration, software and isolation: `rules.node`
+ 8. key sharing, post-quantum and receipt keys are as required: `rules.requirements`
+ 9. start-up models have accepted digests: `rules.models`
+10. admission and custody: `rules.custody`
+11. the node did not go back to older policy or TCB data: `rollback`
+12. the verdict, which expires with the first of its parts: `conclude`
+
+Left to others: getting documents (`client`), keeping the rollback state (`client`), words for people (`text`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from confide.attest.checks import Checks
+from confide.attest.claims import Claims
+from confide.attest.constraints import Ignored
+from confide.attest.document import Document, parse_document
+from confide.attest.evidence import Roots
+from confide.attest.keyset import Keyset
+from confide.attest.verifiers import authenticate
+from confide.attest.x509 import Revocation
+from confide.policy import bound, conclude, rules
+from confide.policy.conclude import Verified
+from confide.policy.explanation import Explanation
+from confide.policy.instants import aware
+from confide.policy.model import Policy
+from confide.policy.record import Record
+from confide.policy.rollback import RollbackState
+from confide.policy.verdict import HistoricVerdict, Stage, Unbound, Verdict
+
+HISTORIC = Unbound("judged as of another time, without the caller's nonce")
+
+
+def verify(
+    document: bytes,
+    policy: Policy,
+    *,
+    now: datetime,
+    nonce: bytes | Unbound,
+    roots: Roots,
+    rollback: RollbackState | None = None,
+) -> Verdict:
+    """The verdict about a document now.
+
+    Args:
+        nonce: the caller's own 32 random bytes for this document; `Unbound(reason)` only where the policy lets it be missing.
+        rollback: the state of earlier verdicts; the advanced one is in the verdict.
+
+    Raises:
+        ConfideError: the first check that fails, with its code; nothing may be sent to the node then.
+    """
+    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=rollback or RollbackState())
+    record = Record(strict=True)
+    return conclude.verdict(_run(question, document, record), record, rollback=question.rollback)
+
+
+def verify_as_of(
+    document: bytes, policy: Policy, *, at: datetime, roots: Roots, nonce: bytes | Unbound = HISTORIC
+) -> HistoricVerdict:
+    """The verdict about a document as of another time: for receipts and audits, never for opening a channel.
+
+    Raises:
+        ConfideError: as `verify`.
+    """
+    question = _Question(policy, now=aware(at), nonce=nonce, roots=roots, rollback=RollbackState(), historic=True)
+    record = Record(strict=True)
+    return conclude.past(_run(question, document, record), record)
+
+
+def explain(
+    document: bytes,
+    policy: Policy | None,
+    *,
+    now: datetime,
+    nonce: bytes | Unbound,
+    roots: Roots,
+    rollback: RollbackState | None = None,
+    historic: bool = False,
+) -> Explanation:
+    """Every check with what was found and wanted. Never raises for what the document or the policy holds.
+
+    Raises:
+        MisuseError: `verdict.time`, `verdict.nonce_form`: the call itself is wrong.
+    """
+    seen = rollback or RollbackState()
+    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=seen, historic=historic)
+    record, partial = Record(strict=False), _Partial()
+    verified = _run(question, document, record, partial)
+    return Explanation(
+        policy=policy.ref if policy else None,
+        at=question.now,
+        historic=historic,
+        sections=record.sections,
+        not_checked=record.not_checked,
+        relaxations=record.relaxations,
+        keyset=partial.keyset,
+        claims=partial.claims,
+        verdict=conclude.verdict(verified, record, rollback=seen) if verified and not historic else None,
+        past=conclude.past(verified, record) if verified and historic else None,
+        failure=record.failure,
+    )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What was asked: everything but the document."""
+
+    policy: Policy | None
+    now: datetime
+    nonce: bytes | Unbound
+    roots: Roots
+    rollback: RollbackState
+    historic: bool = False
+
+    def __post_init__(self) -> None:
+        bound.require_form(self.nonce)
+
+
+@dataclass
+class _Partial:
+    """What was verified before a lenient record met a failure: for showing only."""
+
+    claims: tuple[Claims, ...] = ()
+    keyset: Keyset | None = None
+
+
+def _run(question: _Question, data: bytes, record: Record, partial: _Partial | None = None) -> Verified | None:
+    """Steps 1 to 11. None: something failed and the record is lenient, or there is no policy."""
+    partial = partial or _Partial()
+    record.run(Stage.POLICY, lambda checks: _standing(question, checks))
+    document = record.run(Stage.DOCUMENT, lambda _: parse_document(data))
+    if document is None:
+        _not_reached(record, "everything about the node", "the document cannot be read")
+        return None
+    claims = record.run(Stage.GENUINE, lambda checks: _genuine(question, document, checks))
+    if claims is None:
+        _not_reached(record, "binding, state, policy", "the evidence is not genuine, so nothing in it is believed")
+        return None
+    partial.claims = claims
+    keyset = record.run(Stage.BOUND, lambda checks: _bound(question, document, claims, checks))
+    if keyset is None:
+        _not_reached(record, "state, policy", "the evidence is not about these keys, this time or this caller")
+        return None
+    partial.keyset = keyset
+    if question.policy is None:
+        record.run(Stage.ACCEPTABLE, lambda checks: rules.presentable(claims, checks=checks))
+        _not_reached(record, "policy", "none was given: what runs there was compared with nothing")
+        return None
+    return _judge(question, question.policy, document, claims, record)
+
+
+def _standing(question: _Question, checks: Checks) -> None:
+    """Step 1."""
+    policy = question.policy
+    if policy is None:
+        return
+    rules.standing(policy, now=question.now, checks=checks)
+    if question.historic:
+        checks.skip("rollback", "judged as of another time")
+        return
+    question.rollback.check_policy(policy, checks=checks)
+    rules.caller_nonce(policy, nonce=question.nonce, checks=checks)
+
+
+def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[Claims, ...]:
+    """Steps 3 and 4, for all evidence there is: none is left unlooked at."""
+    age = question.policy.require.max_crl_age if question.policy else None
+    if isinstance(age, Ignored):
+        checks.relax("require.max_crl_age", "revoked certificates may go unnoticed")
+        revocation = Revocation(required=False)
+    else:
+        revocation = Revocation(max_age=age)
+    found = []
+    for evidence in document.evidence:
+        given = document.endorsements
+        claims = authenticate(evidence, given, roots=question.roots, now=question.now, revocation=revocation, checks=checks)
+        if question.policy is not None:
+            rules.simulated(question.policy, claims, checks=checks)
+        found.append(claims)
+    return tuple(found)
+
+
+def _bound(question: _Question, document: Document, claims: tuple[Claims, ...], checks: Checks) -> Keyset:
+    """Step 5."""
+    for each in claims:
+        bound.to_keyset(document, each, checks=checks)
+    bound.in_window(document.keyset, now=question.now, checks=checks)
+    bound.to_nonce(document, question.nonce, checks=checks)
+    return document.keyset
+
+
+def _judge(question: _Question, policy: Policy, document: Document, claims: tuple[Claims, ...], record: Record) -> Verified | None:
+    """Steps 6 to 11. Every rule runs, also in a lenient record where one before it failed."""
+    keyset, run = document.keyset, record.run
+    entries = run(Stage.ACCEPTABLE, lambda checks: tuple(rules.accepted(policy, each, checks=checks) for each in claims))
+    run(Stage.POLICY, lambda checks: rules.node(policy.node, keyset, checks=checks))
+    run(Stage.POLICY, lambda checks: rules.requirements(policy, keyset, checks=checks))
+    run(Stage.POLICY, lambda checks: rules.models(policy, keyset, checks=checks))
+    custody = run(
+        Stage.POLICY,
+        lambda checks: rules.custody(policy, document, claims, entries=entries or (), now=question.now, checks=checks),
+    )
+    if not question.historic:
+        run(Stage.POLICY, lambda checks: question.rollback.check_node(policy, keyset, claims, checks=checks))
+    if entries is None or custody is None or record.failure is not None:
+        return None
+    return Verified(policy, keyset, claims, custody, verified_at=question.now, nonce=question.nonce)
+
+
+def _not_reached(record: Record, what: str, why: str) -> None:
+    record.run(Stage.POLICY, lambda checks: checks.skip(what, why))
