@@ -209,6 +209,7 @@ def _keyset(raw: bytes, parsed: _Keyset) -> Keyset:
     _require_extensions(parsed)
     ohttp_keys, skipped_kems = read_ohttp_keys(parsed.ohttp_key_configs)
     receipt_keys, skipped_algorithms = read_receipt_keys(parsed.receipt_keys)
+    authority_key = public_key(parsed.authority_key) if parsed.authority_key else None
     require_distinct("gpu_leaf_key_sha256", parsed.gpu_leaf_key_sha256)
     not_before, not_after = parse_time(parsed.not_before), parse_time(parsed.not_after)
     if not not_before < not_after:
@@ -224,7 +225,7 @@ def _keyset(raw: bytes, parsed: _Keyset) -> Keyset:
         tls_spki_sha256=_unhex(parsed.tls_spki_sha256),
         tpm_ak_spki_sha256=_unhex(parsed.tpm_ak_spki_sha256),
         gpu_leaf_key_sha256=tuple(bytes.fromhex(digest) for digest in parsed.gpu_leaf_key_sha256),
-        authority_key=public_key(parsed.authority_key) if parsed.authority_key else None,
+        authority_key=authority_key,
         software_digest=bytes.fromhex(parsed.software_digest),
         config_digest=bytes.fromhex(parsed.config_digest),
         policy_digest=bytes.fromhex(parsed.policy.digest) if parsed.policy else None,
