@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     NO_POLICY = "no-policy"  # genuine, but compared with nothing
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Explanation:
     """Everything that was found out about one document, whatever the outcome.
 
@@ -47,6 +47,9 @@ class Explanation:
     verdict: Verdict | None
     past: HistoricVerdict | None
     failure: ConfideError | None
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.outcome.value}, {sum(len(section.checks) for section in self.sections)} checks)"
 
     @property
     def simulated(self) -> bool:

@@ -1,4 +1,4 @@
-"""Explanations and verdicts as plain values for `--json`: every check whole, digests in hex, times in RFC 3339. No keys, no evidence."""
+"""Explanations and verdicts as plain values for `--json`: every check whole, digests in hex. No keys, no evidence."""
 
 from collections.abc import Mapping
 from typing import Any

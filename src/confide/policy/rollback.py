@@ -73,7 +73,7 @@ class RollbackState:
             Code.POLICY_ROLLBACK,
             "policy serial",
             found=str(policy.serial),
-            wanted=f"at least {seen}",
+            wanted=f"at least {seen}" if seen else "any: none was seen before",
             error=PolicyError,
         )
 

@@ -45,13 +45,14 @@ def caller_nonce(policy: Policy, *, nonce: bytes | Unbound, checks: Checks) -> N
     _rule(checks, given, Code.POLICY_CLIENT_NONCE, "caller's nonce", found="given" if given else "none", wanted="a nonce")
 
 
-def simulated(policy: Policy, claims: Claims, *, checks: Checks) -> None:
+def simulated(policy: Policy, claims: Sequence[Claims], *, checks: Checks) -> None:
     """Step 4: a false vendor is admitted only by `unsafe_accept_simulated = true`."""
     if policy.unsafe_accept_simulated:
         checks.relax("unsafe_accept_simulated", "SIMULATED evidence is accepted: it protects nothing")
         return
-    found = "SIMULATED" if claims.simulated else "a vendor's pinned root"
-    _rule(checks, not claims.simulated, Code.POLICY_SIMULATED, "vendor", found=found, wanted="a vendor's pinned root")
+    false = any(each.simulated for each in claims)
+    found = "SIMULATED" if false else "a vendor's pinned root"
+    _rule(checks, not false, Code.POLICY_SIMULATED, "vendor", found=found, wanted="a vendor's pinned root")
 
 
 def accepted(policy: Policy, claims: Claims, *, checks: Checks) -> AcceptEntry:

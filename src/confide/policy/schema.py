@@ -39,7 +39,9 @@ class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authority_key: str | None = None
     config_digests: _Digests | Skip | None = None
     software_digests: _Digests | Skip | None = None
-    isolation: Annotated[list[Isolation], Meta(min_length=1, max_length=len(Isolation))] = [Isolation.WORKER_PROCESS]
+    isolation: Annotated[list[Isolation], Meta(min_length=1, max_length=len(Isolation))] = msgspec.field(
+        default_factory=lambda: [Isolation.WORKER_PROCESS]
+    )
 
 
 class _Require(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """Explanations in words for people. `plain.as_dict` (importable from here too) is the same for machines.
 
-The order is that of a reader in a hurry: is it real hardware, may I send, until when; what failed and what to do; what was switched
-off; what nobody looked at; only then every check. Long hex is shortened where a check held and whole where it failed.
+The order is that of a reader in a hurry: is it real hardware, may I send, until when; what failed; what was switched off; what
+nobody looked at; only then every check, and what to do. Long hex is shortened where a check held and whole where it failed.
 """
 
 import re
@@ -31,29 +31,43 @@ SIMULATED = "SIMULATED: a false vendor signed this evidence. It proves nothing a
 _HEX = re.compile(r"\b[0-9a-f]{33,}\b")
 
 
-def render(subject: Explanation | Verdict | HistoricVerdict) -> str:
-    """The whole explanation, of a verdict too."""
+def render(subject: Explanation | Verdict | HistoricVerdict, *, every_check: bool | None = None) -> str:
+    """The whole of an explanation; of a verdict, without the list of checks that all held, unless `every_check` asks for it."""
+    verdict = isinstance(subject, VerdictBase)
     explanation = Explanation.of(subject) if isinstance(subject, VerdictBase) else subject
-    return "\n".join(_lines(explanation)) + "\n"
+    return "\n".join(_lines(explanation, every_check=not verdict if every_check is None else every_check)) + "\n"
 
 
 def render_proposal(proposal: Proposal) -> str:
     """What a person is asked to trust: the evidence explained, then exactly what a yes would accept, then its digest."""
-    return "\n".join([*_lines(proposal.explanation), "", *_trusted(proposal)]) + "\n"
+    return "\n".join([*_lines(proposal.explanation, every_check=False), "", *_trusted(proposal)]) + "\n"
 
 
-def _lines(explanation: Explanation) -> Iterator[str]:
+def _lines(explanation: Explanation, *, every_check: bool) -> Iterator[str]:
     if explanation.simulated:
         yield from ("=" * len(SIMULATED), SIMULATED, "=" * len(SIMULATED), "")
     yield _outcome(explanation)
+    yield from _summary(explanation.sections)
     if explanation.failure is not None:
         yield from _failure(explanation.failure, explanation.sections)
     yield from _relaxations(explanation)
     yield from _not_checked(explanation)
-    for section in explanation.sections:
-        yield from ("", QUESTIONS[section.stage])
-        yield from (line for check in section.checks for line in _check(check))
+    if every_check:
+        yield from ("", "EVERY CHECK")
+        yield from (line for section in explanation.sections for line in _section(section))
     yield from ("", *_wrapped("What to do: ", what_to_do(explanation)))
+
+
+def _summary(sections: tuple[Section, ...]) -> Iterator[str]:
+    for section in sections:
+        failed = sum(not check.ok for check in section.checks)
+        count = f"{failed} of {len(section.checks)} failed" if failed else f"{len(section.checks)} checks"
+        yield f"  {'✗' if failed else '✓'} {QUESTIONS[section.stage]:<72}{count}"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield from ("", f"  {QUESTIONS[section.stage]}")
+    yield from (line for check in section.checks for line in _check(check))
 
 
 def _outcome(explanation: Explanation) -> str:
@@ -75,10 +89,11 @@ def _custody(explanation: Explanation) -> str:
 def _failure(failure: ConfideError, sections: tuple[Section, ...]) -> Iterator[str]:
     failed = sum(not check.ok for section in sections for check in section.checks)
     total = sum(len(section.checks) for section in sections)
-    yield from _wrapped("  ✗ ", f"{failure.code.value}: {failure.code.meaning}")
-    yield from _wrapped("      found   ", failure.found or "-")
-    yield from _wrapped("      wanted  ", failure.wanted or "-")
-    yield f"    {failed} of {total} checks failed; the first one decides"
+    yield from ("", f"{failure.code.value}: {failure.code.meaning}")
+    yield from _wrapped("  found   ", failure.found or "-")
+    yield from _wrapped("  wanted  ", failure.wanted or "-")
+    if failed > 1:
+        yield f"  This is the first of {failed} checks that failed, of {total}; it decides."
 
 
 def _relaxations(explanation: Explanation) -> Iterator[str]:
@@ -101,8 +116,9 @@ def _not_checked(explanation: Explanation) -> Iterator[str]:
 
 def _check(check: Check) -> Iterator[str]:
     if check.ok:
-        found = f"  ✓ {check.title:<{TITLE}}  {_short(check.found)}"
-        yield found if len(found) <= WIDTH else found[: WIDTH - 1] + "…"
+        wanted = "" if check.wanted in {check.found, ""} else f"  (wanted {_short(check.wanted)})"
+        line = f"  ✓ {check.title:<{TITLE}}  {_short(check.found)}{wanted}"
+        yield line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
         return
     yield f"  ✗ {check.title:<{TITLE}}  {check.code.value}"
     yield from _wrapped("      found   ", check.found or "-")

@@ -6,7 +6,7 @@ Left to others: how verdicts come about (`verify`) and how they read (`text`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
@@ -59,7 +59,7 @@ class Section:
     checks: tuple[Check, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class VerdictBase:
     """What both kinds of verdict hold.
 
@@ -88,19 +88,23 @@ class VerdictBase:
     not_checked: tuple[NotChecked, ...]
     relaxations: tuple[Relaxation, ...]
 
+    def __repr__(self) -> str:
+        word = "SIMULATED, " if self.simulated else ""
+        return f"{type(self).__name__}({word}{self.policy}, until {format_time(self.expires)}, {len(self.checks)} checks)"
+
     @property
     def checks(self) -> tuple[Check, ...]:
         """Every check that was done."""
         return tuple(chain.from_iterable(section.checks for section in self.sections))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Verdict(VerdictBase):
     """A verdict about now. `rollback` is the state to keep for the next verification."""
 
     require: Requirements
     models: Mapping[str, tuple[bytes, ...]]
-    rollback: RollbackState = field(repr=False)
+    rollback: RollbackState
 
     def require_usable(self, now: datetime) -> None:
         """Raise `verdict.expired` from the moment of expiry on. Called before anything is sealed to the keys."""
@@ -114,6 +118,6 @@ class Verdict(VerdictBase):
         return tuple(key.config for key in ordered if key.kem_id == KEM_XWING or not self.require.post_quantum)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class HistoricVerdict(VerdictBase):
     """A verdict as of another time. It has no keys to seal to and never opens a channel."""

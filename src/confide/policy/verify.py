@@ -37,7 +37,7 @@ from confide.policy import bound, conclude, rules
 from confide.policy.conclude import Verified
 from confide.policy.explanation import Explanation
 from confide.policy.instants import aware
-from confide.policy.model import Policy
+from confide.policy.model import AcceptEntry, Policy
 from confide.policy.record import Record
 from confide.policy.rollback import RollbackState
 from confide.policy.verdict import HistoricVerdict, Stage, Unbound, Verdict
@@ -151,16 +151,20 @@ def _run(question: _Question, data: bytes, record: Record, partial: _Partial | N
         _not_reached(record, "binding, state, policy", "the evidence is not genuine, so nothing in it is believed")
         return None
     partial.claims = claims
-    keyset = record.run(Stage.BOUND, lambda checks: _bound(question, document, claims, checks))
-    if keyset is None:
-        _not_reached(record, "state, policy", "the evidence is not about these keys, this time or this caller")
-        return None
-    partial.keyset = keyset
-    if question.policy is None:
+    record.run(Stage.GENUINE, lambda checks: _vendors(question.policy, claims, checks))
+    partial.keyset = record.run(Stage.BOUND, lambda checks: _bound(document, claims, checks))
+    record.run(Stage.BOUND, lambda checks: bound.in_window(document.keyset, now=question.now, checks=checks))
+    record.run(Stage.BOUND, lambda checks: bound.to_nonce(document, question.nonce, checks=checks))
+    policy = question.policy
+    if policy is None:
         record.run(Stage.ACCEPTABLE, lambda checks: rules.presentable(claims, checks=checks))
         _not_reached(record, "policy", "none was given: what runs there was compared with nothing")
         return None
-    return _judge(question, question.policy, document, claims, record)
+    entries = record.run(Stage.ACCEPTABLE, lambda checks: tuple(rules.accepted(policy, each, checks=checks) for each in claims))
+    if partial.keyset is None:
+        _not_reached(record, "node, models, custody", "the keyset is not the one that the evidence is about")
+        return None
+    return _judge(question, policy, document, claims, entries or (), record)
 
 
 def _standing(question: _Question, checks: Checks) -> None:
@@ -177,7 +181,7 @@ def _standing(question: _Question, checks: Checks) -> None:
 
 
 def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[Claims, ...]:
-    """Steps 3 and 4, for all evidence there is: none is left unlooked at."""
+    """Step 3, for all evidence there is: none is left unlooked at."""
     age = question.policy.require.max_crl_age if question.policy else None
     if isinstance(age, Ignored):
         checks.relax("require.max_crl_age", "revoked certificates may go unnoticed")
@@ -187,38 +191,45 @@ def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[C
     found = []
     for evidence in document.evidence:
         given = document.endorsements
-        claims = authenticate(evidence, given, roots=question.roots, now=question.now, revocation=revocation, checks=checks)
-        if question.policy is not None:
-            rules.simulated(question.policy, claims, checks=checks)
-        found.append(claims)
+        found.append(authenticate(evidence, given, roots=question.roots, now=question.now, revocation=revocation, checks=checks))
     return tuple(found)
 
 
-def _bound(question: _Question, document: Document, claims: tuple[Claims, ...], checks: Checks) -> Keyset:
+def _vendors(policy: Policy | None, claims: tuple[Claims, ...], checks: Checks) -> None:
+    """Step 4."""
+    if policy is not None:
+        rules.simulated(policy, claims, checks=checks)
+
+
+def _bound(document: Document, claims: tuple[Claims, ...], checks: Checks) -> Keyset:
     """Step 5."""
     for each in claims:
         bound.to_keyset(document, each, checks=checks)
-    bound.in_window(document.keyset, now=question.now, checks=checks)
-    bound.to_nonce(document, question.nonce, checks=checks)
     return document.keyset
 
 
-def _judge(question: _Question, policy: Policy, document: Document, claims: tuple[Claims, ...], record: Record) -> Verified | None:
-    """Steps 6 to 11. Every rule runs, also in a lenient record where one before it failed."""
+def _judge(
+    question: _Question,
+    policy: Policy,
+    document: Document,
+    claims: tuple[Claims, ...],
+    entries: tuple[AcceptEntry, ...],
+    record: Record,
+) -> Verified | None:
+    """Steps 7 to 11. Every rule runs, also in a lenient record where one before it failed."""
     keyset, run = document.keyset, record.run
-    entries = run(Stage.ACCEPTABLE, lambda checks: tuple(rules.accepted(policy, each, checks=checks) for each in claims))
     run(Stage.POLICY, lambda checks: rules.node(policy.node, keyset, checks=checks))
     run(Stage.POLICY, lambda checks: rules.requirements(policy, keyset, checks=checks))
     run(Stage.POLICY, lambda checks: rules.models(policy, keyset, checks=checks))
-    custody = run(
+    holder = run(
         Stage.POLICY,
-        lambda checks: rules.custody(policy, document, claims, entries=entries or (), now=question.now, checks=checks),
+        lambda checks: rules.custody(policy, document, claims, entries=entries, now=question.now, checks=checks),
     )
     if not question.historic:
         run(Stage.POLICY, lambda checks: question.rollback.check_node(policy, keyset, claims, checks=checks))
-    if entries is None or custody is None or record.failure is not None:
+    if holder is None or record.failure is not None:
         return None
-    return Verified(policy, keyset, claims, custody, verified_at=question.now, nonce=question.nonce)
+    return Verified(policy, keyset, claims, holder, verified_at=question.now, nonce=question.nonce)
 
 
 def _not_reached(record: Record, what: str, why: str) -> None:
