@@ -50,7 +50,7 @@ def root(product: Product) -> Root:
 
 @dataclasses.dataclass(frozen=True)
 class FalseAmd:
-    """The false vendor for one product. Every `issue_...` lets fields of `x509.Certificate`, `algorithm` and `key` be overridden."""
+    """The false vendor for one product. Every `issue_...` lets a field of `x509.Certificate`, `algorithm` or `key` lie."""
 
     product: Product = Product.MILAN
 

@@ -49,7 +49,7 @@ class SnpConstraints:
     minimum_tcb: Mapping[Product, Tcb] | Ignored
     products: tuple[Product, ...] | None = None
     signing_keys: tuple[SigningKey, ...] = (SigningKey.VCEK,)
-    csp_ids: tuple[str, ...] = ()
+    csp_ids: tuple[str, ...] | Ignored = ()
     max_vmpl: int = 0
     minimum_abi: tuple[int, int] = (0, 0)
     allow_debug: Ignored | None = None
@@ -103,9 +103,17 @@ def _signer(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> N
         wanted,
         checks,
     )
-    if claims.csp_id is not None:
-        listed = claims.csp_id in constraints.csp_ids
-        _refusal(listed, Code.SNP_CSP_ID_UNKNOWN, "cspID", claims.csp_id, ", ".join(constraints.csp_ids) or "none listed", checks)
+    _provider(claims.csp_id, constraints.csp_ids, checks)
+
+
+def _provider(csp_id: str | None, allowed: tuple[str, ...] | Ignored, checks: Checks) -> None:
+    """Only a VLEK names one."""
+    if csp_id is None:
+        return
+    if isinstance(allowed, Ignored):
+        checks.relax("csp_ids", "the machines of any cloud provider are accepted")
+        return
+    _refusal(csp_id in allowed, Code.SNP_CSP_ID_UNKNOWN, "cspID", csp_id, ", ".join(allowed) or "none listed", checks)
 
 
 def _tcb(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> None:
