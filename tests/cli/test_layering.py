@@ -29,7 +29,6 @@ DOORS = {  # the rooms' doors that it may knock at
     "confide.codes",
     "confide.engine",
     "confide.errors",
-    "confide.policy.explanation",
     "confide.policy.text",
     "confide.receipt.verify",  # its result type
     "confide.server",

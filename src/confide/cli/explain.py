@@ -39,8 +39,8 @@ def command(
     loaded = loading.load(policy, signers=loading.read_signers(policy_signers)) if policy else None
     obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
     explanation = judge.look(obtained, loaded, now=datetime.now(UTC), at=at)
-    banner(explanation.simulated)
     if as_json:
+        banner(explanation.simulated)
         emit_json(as_dict(explanation))
     else:
         emit(render(explanation))

@@ -7,6 +7,8 @@ import click
 from confide.cli.options import PATH, json_option, option
 from confide.cli.output import emit, emit_json, note
 from confide.cli.serve import missing_extra
+from confide.codes import Code
+from confide.errors import MisuseError
 
 
 @click.command("pack")
@@ -17,19 +19,35 @@ from confide.cli.serve import missing_extra
 @option(
     "--label", "labels", multiple=True, metavar="LABEL", help="A classifier's labels in order, where the folder names none; repeat."
 )
+@option("--head", type=PATH, metavar="FILE", help="A classifier's head, trained apart from its encoder (safetensors).")
+@option("--max-tokens", type=click.IntRange(min=3), metavar="N", help="Longest input. Default: what the tokenizer says.")
 @option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 def command(
-    source: Path, *, output: Path, task: str | None, name: str | None, labels: tuple[str, ...], force: bool, as_json: bool
+    source: Path,
+    *,
+    output: Path,
+    task: str | None,
+    name: str | None,
+    labels: tuple[str, ...],
+    head: Path | None,
+    max_tokens: int | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Make a model package from DIR (config.json, tokenizer.json, safetensors or ONNX), try it on an example, print its digest."""
+    """Make a model package from DIR (config.json, tokenizer.json, safetensors or ONNX), try it on an example, print its digest.
+
+    The digest covers every byte of the package; policies and receipts name it. Needs the pack extra: pip install 'confide[pack]'.
+    """
     try:
-        from confide.engine import pack  # noqa: PLC0415 - the base install has no engine
+        from confide.engine.pack import pack  # noqa: PLC0415 - the base install has no engine
     except ModuleNotFoundError as error:
-        raise missing_extra(error, "server") from None
-    note(f"packing {source} ...")
-    report = pack.pack(source, output, task=task, name=name, labels=labels or None)
+        raise missing_extra(error, "pack") from None
+    if output.exists() and not force:
+        raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
+    note(f"packing {source}: reading weights, building the graph, trying it ...")
+    report = pack(source, output, task=task, labels=labels or None, name=name, head=head, max_tokens=max_tokens)
     if as_json:
-        emit_json({"package": str(output), "digest": report.digest.hex()})
+        emit_json(report.as_dict())
     else:
-        emit(f"{output}  {report.digest.hex()}")
+        emit("\n".join(report.lines()))

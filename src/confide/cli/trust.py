@@ -39,7 +39,7 @@ def command(
     """
     from confide.client import judge  # noqa: PLC0415 - the library loads when a command runs
     from confide.client.files import write_file  # noqa: PLC0415
-    from confide.policy.text import render  # noqa: PLC0415
+    from confide.policy.text import render_proposal  # noqa: PLC0415
 
     if output.exists() and not force:
         raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
@@ -47,11 +47,11 @@ def command(
     proposal = judge.propose(
         obtained, name=name or judge.name_of(url), now=datetime.now(UTC), unsafe_accept_simulated=unsafe_accept_simulated
     )
-    banner(proposal.explanation.simulated)
     if accept_digest is not None:
+        banner(proposal.explanation.simulated)
         proposal.require_digest(accept_digest)
     else:
-        note(render(proposal.explanation))
+        note(render_proposal(proposal))
         _ask(proposal.digest)
     write_file(output, proposal.policy)
     if as_json:
@@ -62,7 +62,6 @@ def command(
 
 def _ask(digest: str) -> None:
     """A yes on a terminal; `cli.not_accepted` otherwise."""
-    note(f"\nwhat would be trusted, as one digest: {digest}")
     if not sys.stdin.isatty():
         hint = f"compare the digest with the owner's, then add: --accept-digest {digest}"
         raise PolicyError(Code.CLI_NOT_ACCEPTED, found="no terminal to ask on", wanted="a yes", hint=hint)

@@ -40,7 +40,6 @@ def command(
     from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
     from confide.client.files import write_file  # noqa: PLC0415
     from confide.client.state import default_path  # noqa: PLC0415
-    from confide.policy.explanation import Explanation  # noqa: PLC0415
     from confide.policy.text import as_dict, render  # noqa: PLC0415
 
     loaded = loading.load(policy, signers=loading.read_signers(policy_signers))
@@ -48,10 +47,10 @@ def command(
     judged = judge.judge(obtained, loaded, now=datetime.now(UTC), at=at, state_path=state or default_path())
     if save is not None:
         write_file(save, judged.document)
-    banner(judged.verdict.simulated)
     if as_json:
-        emit_json(as_dict(Explanation.of(judged.verdict)))
+        banner(judged.verdict.simulated)
+        emit_json(as_dict(judged.verdict))
     else:
-        emit(render(Explanation.of(judged.verdict)))
+        emit(render(judged.verdict))
     if save is not None:
         note(f"saved {save}")
