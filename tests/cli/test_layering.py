@@ -30,7 +30,8 @@ DOORS = {  # the rooms' doors that it may knock at
     "confide.engine",
     "confide.errors",
     "confide.policy.text",
-    "confide.receipt.verify",  # its result type
+    "confide.receipt.model",  # types only
+    "confide.receipt.verify",  # types only
     "confide.server",
 }
 

@@ -9,6 +9,7 @@ from confide.cli.options import PATH, json_option, option, policy_option, signer
 from confide.cli.output import banner, emit, emit_json, table
 
 if TYPE_CHECKING:
+    from confide.receipt.model import Receipt
     from confide.receipt.verify import ReceiptVerdict
 
 
@@ -71,27 +72,31 @@ def _render(result: "ReceiptVerdict") -> str:
     return "\n".join(parts)
 
 
-def _as_dict(result: "ReceiptVerdict") -> dict[str, Any]:
-    receipt, model = result.receipt, result.receipt.model
+def receipt_dict(receipt: "Receipt") -> dict[str, Any]:
+    """A receipt's fields for `--json`."""
+    model = receipt.model
+    parts = {} if model is None else {name: digest.hex() for name, digest in model.parts.items()}
     return {
-        "verified": True,
-        "simulated": result.simulated,
         "outcome": {"status": receipt.outcome.status.value, "code": receipt.outcome.code},
-        "model": None if model is None else {"alias": model.alias, "digest": model.package.hex(), "parts": hexed(model.parts)},
+        "model": None if model is None else {"alias": model.alias, "digest": model.package.hex(), "parts": parts},
         "engine": {"name": receipt.engine.name, "version": receipt.engine.version, "digest": receipt.engine.digest.hex()},
         "parameters": dict(receipt.parameters),
         "issued_at": receipt.issued_at.isoformat(),
         "log_index": receipt.log_index,
         "keyset_digest": receipt.keyset_digest.hex(),
+        "software_digest": receipt.software_digest.hex(),
+    }
+
+
+def _as_dict(result: "ReceiptVerdict") -> dict[str, Any]:
+    return {
+        "verified": True,
+        "simulated": result.simulated,
         "policy": str(result.node.policy),
+        "receipt": receipt_dict(result.receipt),
         "checks": [
             {"code": item.code.value, "title": item.title, "found": item.found, "wanted": item.wanted} for item in result.checks
         ],
         "not_checked": [{"what": item.what, "why": item.why} for item in result.not_checked],
         "relaxations": [{"setting": item.setting, "effect": item.effect} for item in result.relaxations],
     }
-
-
-def hexed(digests: Any) -> dict[str, str]:
-    """Name to digest in hex."""
-    return {name: digest.hex() for name, digest in digests.items()}

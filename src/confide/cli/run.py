@@ -9,6 +9,7 @@ import click
 
 from confide.cli.options import PATH, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json, milliseconds, note, table
+from confide.cli.receipt import receipt_dict
 from confide.codes import Code
 from confide.errors import MisuseError
 
@@ -149,7 +150,7 @@ def _as_dict(answer: "Answer") -> dict[str, Any]:
         "digest": answer.digest,
         "task": answer.task,
         "outputs": ranked or answer.output.vectors,
-        "receipt": None if answer.receipt is None else answer.receipt.as_dict(),
+        "receipt": None if answer.receipt is None else receipt_dict(answer.receipt),
         "verdict": as_dict(answer.verdict),
         "timing": {
             "verify": timing.verify,
