@@ -5,7 +5,8 @@
 DIR holds a MANIFEST.json; every entry of `judge` is one case. The verifier is given the files named by `use`, the clock, the nonce
 and the policy inputs, never the expectation. Its policy is `recorded-v1`: debug, migration, VMPL above 0, broken binding and a TCB
 other than UpToDate are refused; measurements and the cloud provider are explicitly ignored, as they are nobody's in particular;
-revocation is applied where the files carry a list; SNP has no minimum TCB. Left to others: wrappings of source projects (`unwrap.py`).
+revocation is applied where the files carry a list; SNP has no minimum TCB. Left to others: wrappings
+of source projects (`unwrap.py`).
 
 Exit status: 0 all right, 1 something wrong or unsupported, 2 the folder or its manifest cannot be read.
 """
@@ -20,9 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.append(str(ROOT / "src"))  # an installed package goes first; a bare checkout works too
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "src"))  # an installed package goes first; a bare checkout works too
 
 from confide.attest import verifiers, x509
 from confide.attest.checks import Checks

@@ -74,15 +74,35 @@ def load_crls(data: bytes) -> tuple[RevocationList, ...]:
     return tuple(_load_crl(der) for der in _ders(data, label=b"X509 CRL", limit=MAX_CRL))
 
 
-def der_bytes(certificate: Certificate) -> bytes:
-    """The exact DER encoding."""
-    return certificate.public_bytes(Encoding.DER)
+@dataclass(frozen=True)
+class Names:
+    """The names of a certificate: encoded, for exact comparison (RFC 5280 section 7.1), and as text."""
+
+    issuer: bytes
+    subject: bytes
+    issuer_text: str
+    subject_text: str
+    common_name: str
+    issuer_common_name: str
 
 
-def common_name(name: x509.Name) -> str:
-    """The one common name of `name`; empty when there is none or several."""
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if len(found) == 1 else ""
+@functools.lru_cache(maxsize=128)
+def names(certificate: Certificate) -> Names:
+    """Decoding names costs more than comparing them; a chain compares each several times."""
+    issuer, subject = certificate.issuer, certificate.subject
+    return Names(
+        issuer.public_bytes(),
+        subject.public_bytes(),
+        issuer.rfc4514_string(),
+        subject.rfc4514_string(),
+        _common_name(subject),
+        _common_name(issuer),
+    )
+
+
+def common_name(certificate: Certificate) -> str:
+    """The one common name of the subject; empty when there is none or several."""
+    return names(certificate).common_name
 
 
 def require_clock(now: datetime) -> None:
@@ -110,13 +130,9 @@ def check_window(certificate: Certificate, *, now: datetime, title: str, checks:
 
 def check_link(child: Certificate, issuer: Certificate, *, title: str, checks: Checks) -> None:
     """`child` was issued by the RSA 4096 key of `issuer` with RSASSA-PSS, SHA-384, salt 48 (AMD 57230; RFC 5280 section 6.1.3)."""
-    checks.require(
-        child.issuer == issuer.subject,
-        Code.X509_ISSUER,
-        f"{title} issuer",
-        found=child.issuer.rfc4514_string(),
-        wanted=issuer.subject.rfc4514_string(),
-    )
+    below, above = names(child), names(issuer)
+    same = below.issuer == above.subject
+    checks.require(same, Code.X509_ISSUER, f"{title} issuer", found=below.issuer_text, wanted=above.subject_text)
     checks.require(
         is_rsa_4096(issuer),
         Code.X509_ISSUER_KEY,
@@ -131,7 +147,7 @@ def check_link(child: Certificate, issuer: Certificate, *, title: str, checks: C
     )
     good = signed_by(child, issuer)
     checks.require(
-        good, Code.X509_SIGNATURE, f"{title} signature", found=_good(good), wanted=f"a signature by {common_name(issuer.subject)}"
+        good, Code.X509_SIGNATURE, f"{title} signature", found=_good(good), wanted=f"a signature by {common_name(issuer)}"
     )
 
 
@@ -203,14 +219,14 @@ def check_revocation(
     checks: Checks,
 ) -> tuple[RevocationList, ...]:
     """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3)."""
-    name = common_name(issuer.subject)
-    used = tuple(crl for crl in crls if crl.issuer == issuer.subject)
+    name = common_name(issuer)
+    used = tuple(crl for crl in crls if crl.issuer.public_bytes() == names(issuer).subject)
     if not used:
         _no_list(name, revocation, checks)
     for crl in used:
         _check_crl(crl, issuer, now=now, revocation=revocation, title=f"revocation list of {name}", checks=checks)
     for title, certificate in chain:
-        if certificate.issuer == issuer.subject and used:
+        if used and names(certificate).issuer == names(issuer).subject:
             revoked = any(crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None for crl in used)
             serial = f"serial {certificate.serial_number:#x}"
             checks.require(
@@ -223,9 +239,14 @@ def check_revocation(
     return used
 
 
+@functools.lru_cache(maxsize=128)
 def signed_by(child: Certificate, issuer: Certificate) -> bool:
-    """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Memoised by the exact bytes."""
-    return _signed_by(der_bytes(child), der_bytes(issuer))
+    """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Equality is that of the bytes."""
+    try:
+        child.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def is_rsa_4096(certificate: Certificate) -> bool:
@@ -259,15 +280,6 @@ def _pss_name(parameters: object, digest: object) -> str:
     if isinstance(digest, SHA384) and isinstance(mgf, SHA384) and salt == 48:
         return PSS_SHA384
     return f"RSASSA-PSS, {getattr(digest, 'name', '?')}, MGF1 {mgf.name}, salt {salt}"
-
-
-@functools.lru_cache(maxsize=128)
-def _signed_by(child: bytes, issuer: bytes) -> bool:
-    try:
-        _load_der(child).verify_directly_issued_by(_load_der(issuer))
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True
 
 
 def _no_list(name: str, revocation: Revocation, checks: Checks) -> None:
@@ -348,13 +360,13 @@ def _check_crl_extensions(crl: RevocationList, *, title: str, checks: Checks) ->
 
 
 def _crl_signed_by(crl: RevocationList, issuer: Certificate) -> bool:
-    return is_rsa_4096(issuer) and _crl_verifies(crl.public_bytes(Encoding.DER), der_bytes(issuer))
+    return _crl_verifies(crl.public_bytes(Encoding.DER), issuer)
 
 
 @functools.lru_cache(maxsize=64)
-def _crl_verifies(crl: bytes, issuer: bytes) -> bool:
-    key = _load_der(issuer).public_key()
+def _crl_verifies(crl: bytes, issuer: Certificate) -> bool:
     try:
+        key = issuer.public_key()
         return isinstance(key, rsa.RSAPublicKey) and _load_crl(crl).is_signature_valid(key)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
@@ -401,6 +413,11 @@ def _without_padding(der: bytes) -> bytes:
     if der[:2] == b"\x30\x82" and len(der) > size and not any(der[size:]):
         return der[:size]
     return der
+
+
+def _common_name(name: x509.Name) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if len(found) == 1 else ""
 
 
 def _extension(certificate: Certificate, kind: type[E]) -> E | None:

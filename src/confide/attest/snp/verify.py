@@ -109,8 +109,8 @@ def _endorsed(key: SigningKey, endorsements: Endorsements, checks: Checks) -> Ce
     """The certificate whose subject is that of the report's SIGNING_KEY; the other kind does not stand in for it."""
     subject = _SUBJECTS.get(key, "no certificate: the report is not signed")
     given = tuple(_supplied(endorsements, (*LEAF_ROLES, "cert-chain")))
-    found = next((certificate for certificate in given if x509.common_name(certificate.subject) == subject), None)
-    names = ", ".join(x509.common_name(certificate.subject) for certificate in given)
+    found = next((certificate for certificate in given if x509.common_name(certificate) == subject), None)
+    names = ", ".join(map(x509.common_name, given))
     if not given:
         checks.fail(CollateralError(Code.X509_MISSING, found="no endorsement certificate", wanted=subject))
     checks.require(found is not None, Code.SNP_SIGNING_KEY, "SIGNING_KEY", found=f"{key.name} beside {names}", wanted=subject)
@@ -122,10 +122,10 @@ def _issuer_of(leaf: Certificate, supplied: tuple[Certificate, ...], *, what: st
     """The certificate named as the leaf's issuer: a supplied one, or else the one we ship. Of several, the one whose key fits."""
     shipped = tuple(certificate for der in AMD_INTERMEDIATES for certificate in x509.load_certificates(der))
     for offered in (supplied, shipped):
-        named = [certificate for certificate in offered if certificate.subject == leaf.issuer]
+        named = [certificate for certificate in offered if x509.names(certificate).subject == x509.names(leaf).issuer]
         if named:
             return next((certificate for certificate in named if x509.signed_by(leaf, certificate)), named[0])
-    issuer = x509.common_name(leaf.issuer)
+    issuer = x509.names(leaf).issuer_common_name
     raise CollateralError(Code.X509_MISSING, found=f"no certificate for {issuer}", wanted=f"the {what} certificate of {issuer}")
 
 
@@ -133,19 +133,19 @@ def _anchor_of(
     intermediate: Certificate, supplied: tuple[Certificate, ...], roots: Roots, checks: Checks
 ) -> tuple[Root, Certificate]:
     """The pinned root that the intermediate names. A root that came with the evidence is compared with it, never trusted."""
-    name = intermediate.issuer
+    name = x509.names(intermediate).issuer
     pinned = [(root, x509.load_certificate(root.der)) for root in roots if root.kind is Kind.SNP]  # type: ignore[redundant-expr]
-    named = [(root, anchor) for root, anchor in pinned if anchor.subject == name]
-    offered = [certificate for certificate in supplied if certificate.subject == name]
+    named = [(root, anchor) for root, anchor in pinned if x509.names(anchor).subject == name]
+    offered = [certificate for certificate in supplied if x509.names(certificate).subject == name]
     ours = all(any(certificate == anchor for _, anchor in named) for certificate in offered)
     wanted = "a pinned root: " + ", ".join(root.name for root, _ in pinned)
-    checks.require(bool(named) and ours, Code.X509_ROOT, "ARK", found=name.rfc4514_string(), wanted=wanted)
+    checks.require(bool(named) and ours, Code.X509_ROOT, "ARK", found=x509.names(intermediate).issuer_text, wanted=wanted)
     checks.conclude()
     return next((pair for pair in named if x509.signed_by(intermediate, pair[1])), named[0])
 
 
 def _product_of(anchor: Certificate, checks: Checks) -> Product:
-    name = x509.common_name(anchor.subject)
+    name = x509.common_name(anchor)
     product = next((product for product in Product if name == f"ARK-{product}"), None)
     wanted = ", ".join(f"ARK-{product}" for product in Product)
     checks.require(product is not None, Code.SNP_SUBJECT, "ARK subject", found=name, wanted=wanted)
@@ -166,7 +166,7 @@ def _check_chain(chain: _Chain, key: SigningKey, *, now: datetime, checks: Check
 
 
 def _check_name(certificate: Certificate, wanted: str, *, title: str, checks: Checks) -> None:
-    found = x509.common_name(certificate.subject)
+    found = x509.common_name(certificate)
     checks.require(found == wanted, Code.SNP_SUBJECT, f"{title} subject", found=found, wanted=wanted)
 
 
