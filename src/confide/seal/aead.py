@@ -15,6 +15,7 @@ from confide.errors import ChannelError
 
 N_N = 12  # nonce length of all three
 N_T = 16  # tag length of all three
+MAX_PLAINTEXT = (1 << 31) - 1 - N_T  # an int in OpenSSL
 SEQUENCE_LIMIT = (1 << (8 * N_N)) - 1  # RFC 9180 section 5.2, IncrementSeq
 
 Buffer = bytes | bytearray | memoryview  # what `cryptography` reads without copying
@@ -49,6 +50,12 @@ _CIPHERS: Mapping[Aead, Callable[[bytes], AESGCM | ChaCha20Poly1305]] = {
 }
 
 
+def require_sealable(plaintext: Buffer) -> None:
+    """Raise `ohttp.too_large` for what OpenSSL could not seal in one call; reported before it is tried."""
+    if len(plaintext) > MAX_PLAINTEXT:
+        raise ChannelError(Code.OHTTP_TOO_LARGE, found=f"{len(plaintext)} bytes", wanted=f"at most {MAX_PLAINTEXT}")
+
+
 class NonceSequence:
     """An AEAD key and its counter, for one direction. A failed `open` leaves the counter where it was."""
 
@@ -67,6 +74,7 @@ class NonceSequence:
 
     def seal(self, plaintext: Buffer, aad: bytes = b"") -> bytes:
         """Ciphertext and tag under the next nonce."""
+        require_sealable(plaintext)
         ciphertext = self._cipher.encrypt(self._nonce(), plaintext, aad)
         self._sequence += 1
         return ciphertext

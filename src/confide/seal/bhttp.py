@@ -157,9 +157,9 @@ class _Body:
 
 
 def _body(data: bytes, at: int, *, known: bool, max_content: int) -> _Body:
-    """Header section, content, trailers and padding; empty ends may be left out (RFC 9292 section 3.8)."""
-    headers, at = _fields(data, at, known=known)
+    """Header section, content, trailers and padding; those at the end that are empty may be missing (RFC 9292 section 3.8)."""
     size = len(data)
+    headers, at = ((), at) if at == size else _fields(data, at, known=known)
     content, content_end = (b"", at) if at == size else _content(data, at, known=known, limit=max_content)
     trailers, at = ((), content_end) if content_end == size else _fields(data, content_end, known=known)
     if at != size and data.count(0, at) != size - at:

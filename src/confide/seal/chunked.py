@@ -13,6 +13,7 @@ on a request with side effects only after `close()`. Left to others: the machine
 
 import os
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -32,8 +33,8 @@ from confide.seal.encapsulation import (
 from confide.seal.hpke import ReceiverContext, SenderContext, Suite, setup_sender
 from confide.seal.keyconfig import KeyConfig
 from confide.seal.keystore import HeldKey, KeyStore
-from confide.seal.replay import request_id
-from confide.seal.stream import MAX_CHUNK, ChunkReader, ChunkWriter
+from confide.seal.replay import ReplayStore, request_id
+from confide.seal.stream import MAX_CHUNK, ChunkReader, ChunkWriter, Opener
 
 OHTTP_CHUNKED_REQUEST = "message/ohttp-chunked-req"
 OHTTP_CHUNKED_RESPONSE = "message/ohttp-chunked-res"
@@ -68,16 +69,7 @@ class ChunkedRequestSealer(ChunkWriter):
         return ChunkedResponseOpener(self._context, self.enc, max_chunk=max_chunk, max_message=max_message)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Named:
-    """The key that a header named."""
-
-    held: HeldKey
-    suite: Suite
-    header: bytes
-
-
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class Encapsulation:
     """Who a chunked request is sealed to, known once its header is in. Nothing here is authentic before the first chunk opened."""
 
@@ -92,29 +84,27 @@ class ChunkedRequestOpener(ChunkReader):
     def __init__(self, keys: KeyStore, *, max_chunk: int = MAX_CHUNK, max_message: int = DEFAULT_MAX_MESSAGE) -> None:
         super().__init__(header_size=HEADER_SIZE, max_chunk=max_chunk, max_message=max_message)
         self._keys = keys
-        self._named: _Named | None = None
-        self._context: ReceiverContext | None = None
+        self._named: tuple[HeldKey, Suite, bytes] | None = None
         self.encapsulation: Encapsulation | None = None
         self.sealer: ChunkedResponseSealer | None = None
 
-    def _header(self, piece: bytes) -> int:
+    def _header(self, piece: bytes) -> int | Opener:
         if self._named is None:
             held, suite = find_key(self._keys, piece)
-            self._named = _Named(held, suite, piece)
+            self._named = held, suite, piece
             return suite.kem.n_enc
-        held, suite = self._named.held, self._named.suite
-        self._context = decapsulate(held, suite, piece, info=request_info(_REQUEST_LABEL, self._named.header))
+        held, suite, header = self._named
+        context = decapsulate(held, suite, piece, info=request_info(_REQUEST_LABEL, header))
         self.encapsulation = Encapsulation(held.config, piece, request_id(held.config.raw, piece))
-        return 0
+        return partial(self._open_first, held.replay, context, self.encapsulation)
 
-    def _open_chunk(self, ciphertext: Buffer, aad: bytes) -> bytes:
-        if self._named is None or self._context is None or self.encapsulation is None:  # chunks come after the header
-            raise ChannelError(Code.OHTTP_STATE, found="a chunk", wanted="the header first")
-        if self.sealer is not None:
-            return _open_later(self._context, ciphertext, aad)
-        plaintext = open_first(self._context, ciphertext, aad)
-        self.sealer = ChunkedResponseSealer(self._context, self.encapsulation.enc)
-        self._named.held.replay.record(self.encapsulation.request_id)  # before anyone sees the plaintext
+    def _open_first(
+        self, replay: ReplayStore, context: ReceiverContext, encapsulation: Encapsulation, ciphertext: Buffer, aad: bytes
+    ) -> bytes:
+        plaintext = open_first(context, ciphertext, aad)
+        self._open_chunk = partial(_open_later, context)
+        self.sealer = ChunkedResponseSealer(context, encapsulation.enc)
+        replay.record(encapsulation.request_id)  # before anyone sees the plaintext
         return plaintext
 
 
@@ -136,16 +126,9 @@ class ChunkedResponseOpener(ChunkReader):
     def __init__(self, context: SenderContext, enc: bytes, *, max_chunk: int, max_message: int) -> None:
         super().__init__(header_size=context.suite.aead.n_response, max_chunk=max_chunk, max_message=max_message)
         self._context, self._enc = context, enc
-        self._messages: NonceSequence | None = None
 
-    def _header(self, piece: bytes) -> int:
-        self._messages = _response_messages(self._context, self._enc, piece)
-        return 0
-
-    def _open_chunk(self, ciphertext: Buffer, aad: bytes) -> bytes:
-        if self._messages is None:  # chunks come after the nonce
-            raise ChannelError(Code.OHTTP_STATE, found="a chunk", wanted="the nonce first")
-        return _open_later(self._messages, ciphertext, aad)
+    def _header(self, piece: bytes) -> Opener:
+        return partial(_open_later, _response_messages(self._context, self._enc, piece))
 
 
 def _response_messages(context: SenderContext | ReceiverContext, enc: bytes, response_nonce: bytes) -> NonceSequence:

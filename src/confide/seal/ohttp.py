@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from confide.codes import Code
 from confide.errors import ChannelError, ConfideError
-from confide.seal.aead import N_T, Aead, Buffer
+from confide.seal.aead import N_T, Aead, Buffer, require_sealable
 from confide.seal.chunked import ChunkedRequestOpener
 from confide.seal.encapsulation import (
     DEFAULT_MAX_MESSAGE,
@@ -30,6 +30,20 @@ from confide.seal.hpke import ReceiverContext, SenderContext, setup_sender
 from confide.seal.keyconfig import KeyConfig
 from confide.seal.keystore import KeyStore
 from confide.seal.replay import request_id
+
+__all__ = [
+    "DEFAULT_MAX_MESSAGE",
+    "INNER_AUTHORITY",
+    "OHTTP_REQUEST",
+    "OHTTP_RESPONSE",
+    "Gateway",
+    "OpenedError",
+    "OpenedRequest",
+    "ResponseOpener",
+    "ResponseSealer",
+    "SealedRequest",
+    "seal_request",
+]
 
 OHTTP_REQUEST = "message/ohttp-req"
 OHTTP_RESPONSE = "message/ohttp-res"
@@ -111,6 +125,7 @@ class ResponseSealer:
 
     def seal(self, message: Buffer, *, _response_nonce: bytes | None = None) -> bytes:
         """Encapsulate the response (RFC 9458 section 4.4), each time under a fresh nonce."""
+        require_sealable(message)
         response_nonce = _response_nonce or os.urandom(self._aead.n_response)
         key, nonce = response_keys(self._aead, secret=self._secret, enc=self._enc, response_nonce=response_nonce)
         return response_nonce + self._aead.cipher(key).encrypt(nonce, message, b"")

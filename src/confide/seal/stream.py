@@ -5,6 +5,7 @@ a reader holds at most one chunk, however it is fed. Left to others: headers and
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from enum import Enum, auto
 
 from confide.codes import Code
@@ -15,6 +16,7 @@ from confide.seal.hpke import SenderContext
 
 MAX_CHUNK = 1 << 14  # plaintext; receivers must take this much, senders should send no more (section 3)
 _FINAL = b"final"
+Opener = Callable[[Buffer, bytes], bytes]  # (ciphertext, aad) -> plaintext
 
 
 class State(Enum):
@@ -58,7 +60,7 @@ class ChunkWriter:
         return b""
 
     def _pieces(self, data: Buffer) -> list[memoryview]:
-        view = memoryview(data)
+        view = memoryview(data).cast("B")
         return [view[at : at + self.max_chunk] for at in range(0, len(view), self.max_chunk)] or [view]
 
     def _chunk(self, piece: memoryview) -> bytes:
@@ -68,6 +70,8 @@ class ChunkWriter:
 
 class ChunkReader(ABC):
     """Turns a stream into authentic chunks; the subclass knows what comes before them and how they open."""
+
+    _open_chunk: Opener
 
     def __init__(self, *, header_size: int, max_chunk: int, max_message: int) -> None:
         self._state = State.START
@@ -89,7 +93,7 @@ class ChunkReader(ABC):
         """
         self._require_live()
         try:
-            return self._consume(memoryview(data))
+            return self._consume(memoryview(data).cast("B"))
         except ChannelError:
             self._state = State.FAILED
             raise
@@ -128,9 +132,11 @@ class ChunkReader(ABC):
     def _step(self, piece: Buffer, chunks: list[bytes]) -> None:
         """One header part, length or chunk is complete."""
         if self._state is State.START:
-            self._need = self._header(bytes(piece))
-            if not self._need:
-                self._state, self._need = State.CHUNKS, 1
+            following = self._header(bytes(piece))
+            if isinstance(following, int):
+                self._need = following
+            else:
+                self._open_chunk, self._state, self._need = following, State.CHUNKS, 1
         elif self._length_known:
             chunks.append(self._open(piece, b""))
             self._need, self._length_known = 1, False
@@ -165,9 +171,5 @@ class ChunkReader(ABC):
         return plaintext
 
     @abstractmethod
-    def _header(self, piece: bytes) -> int:
-        """Take one part of what precedes the chunks; the length of the next part, or 0."""
-
-    @abstractmethod
-    def _open_chunk(self, ciphertext: Buffer, aad: bytes) -> bytes:
-        """The plaintext of the next chunk, or the exact error."""
+    def _header(self, piece: bytes) -> int | Opener:
+        """Take one part of what precedes the chunks: the length of the next part, or what opens the chunks."""
