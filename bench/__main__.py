@@ -1,0 +1,43 @@
+"""`python -m bench [NAME...]`: sealed, verification, tokenizer; all by default. `--quick` takes fewer rounds."""
+
+import argparse
+
+from bench import models, processes, report, sealed, tokenizer, verification
+from bench.cpu import Figure
+
+BENCHES = ("sealed", "verification", "tokenizer")
+
+
+def main() -> None:
+    """Run, print, publish."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument("--quick", action="store_true", help="a fifth of the rounds; nothing is published")
+    arguments = parser.parse_args()
+    names = arguments.names or BENCHES
+    figures: dict[str, Figure] = {}
+    if "sealed" in names:
+        figures |= _sealed(quick=arguments.quick)
+    if "verification" in names:
+        with processes.node(models.minilm()) as running:
+            figures |= verification.figures(running)
+    if "tokenizer" in names:
+        figures |= tokenizer.figures()
+    print(report.table(figures))
+    if not arguments.quick:
+        print(f"wrote {report.write_summary(figures)}")
+
+
+def _sealed(*, quick: bool) -> dict[str, Figure]:
+    rounds = 6 if quick else 30
+    minilm = sealed.rounds(models.minilm(), sealed.MINILM_TEXT, rounds=rounds, block=60)
+    bert = sealed.rounds(models.bert_base(), sealed.BERT_TEXT, rounds=rounds // 2, block=5)
+    if not quick:
+        report.plot_pairs({"minilm": minilm, "bert128": bert})
+        for name, measured in (("minilm", minilm), ("bert128", bert)):
+            report.write_rounds(name, measured)
+    return sealed.figures("minilm", minilm) | sealed.figures("bert128", bert) | sealed.server_tax(minilm)
+
+
+if __name__ == "__main__":
+    main()
