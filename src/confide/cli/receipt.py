@@ -64,11 +64,14 @@ def _render(result: "ReceiptVerdict") -> str:
         ("issued", f"{receipt.issued_at:%Y-%m-%dT%H:%M:%SZ} by the node's clock, number {receipt.log_index} of its log"),
         ("node", f"accepted by policy {result.node.policy} as of then; custody {result.node.custody.value}"),
     ]
-    left = [(f"- {item.what}", item.why) for item in result.not_checked]
+    reasons: dict[str, list[str]] = {}
+    for item in result.not_checked:
+        reasons.setdefault(item.why, []).append(item.what)
+    left = [f"  - {', '.join(what)}: {why}" for why, what in reasons.items()]
     relaxed = [(f"- {item.setting}", item.effect) for item in result.relaxations]
     parts = [table(rows, indent="")]
     parts += ["switched off by the policy", table(relaxed)] if relaxed else []
-    parts += ["not checked", table(left)] if left else []
+    parts += ["not checked", *left] if left else []
     return "\n".join(parts)
 
 

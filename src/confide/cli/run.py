@@ -14,7 +14,7 @@ from confide.codes import Code
 from confide.errors import MisuseError
 
 if TYPE_CHECKING:
-    from confide.client import Answer
+    from confide.client import Answer, Timing
 
 MAX_INPUT = 16 << 20  # bytes from a file or standard input; the node's own limit is far below
 SHOWN_NUMBERS = 4
@@ -128,9 +128,16 @@ def _proof(answer: "Answer") -> str:
         ("verdict", f"{word} by policy {verdict.policy}; {len(verdict.checks)} checks, {len(verdict.not_checked)} not checked"),
         ("model", f"{answer.model} {answer.digest[:16]}..., required inside the seal"),
         ("receipt", _receipt(answer)),
-        ("time", f"{milliseconds(timing.total)}: verify {milliseconds(timing.verify)}, node {milliseconds(timing.network)}"),
+        ("time", _time(timing)),
     ]
     return table(rows, indent="")
+
+
+def _time(timing: "Timing") -> str:
+    """The verification, once per session, then this request."""
+    parts = {"seal": timing.seal, "node and network": timing.network, "open": timing.open, "receipt": timing.receipt}
+    shown = ", ".join(f"{name} {milliseconds(seconds)}" for name, seconds in parts.items())
+    return f"{milliseconds(timing.verify)} to verify the node; {milliseconds(timing.total)} to ask: {shown}"
 
 
 def _receipt(answer: "Answer") -> str:
