@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.attest.samples import (
+from scripts.vectors._node import (
     AUTHORITY,
     DAY,
     LOG,

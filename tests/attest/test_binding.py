@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.attest.samples import bytes_of
+from scripts.vectors._node import bytes_of
 
 from confide.attest.binding import MAX_NONCES, NO_NONCES, binding, join_device_evidence, nonce_path, nonces_root, require_binding
 from confide.attest.checks import Checks

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.attest.samples import NOW, b64, bytes_of, document_members, encode, keyset, keyset_members
+from scripts.vectors._node import NOW, b64, bytes_of, document_members, encode, keyset, keyset_members
 
 from confide.attest.binding import NO_NONCES, binding, nonce_path, nonces_root
 from confide.attest.checks import Checks

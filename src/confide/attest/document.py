@@ -119,11 +119,12 @@ def parse_document(raw: bytes) -> Document:
         evidence, collateral = _values(parsed.evidence), _values(parsed.collateral)
         admission = None if parsed.admission is None else strictjson.unb64(parsed.admission, limit=MAX_ADMISSION)
         issued_at = parse_time(parsed.issued_at)
+    nonce_path = _nonce_path(parsed.nonces) if parsed.nonces else None
     return Document(
         raw=raw,
         keyset=parse_keyset(keyset),
         nonces=bytes.fromhex(parsed.nonces.root) if parsed.nonces else NO_NONCES,
-        nonce_path=_nonce_path(parsed.nonces) if parsed.nonces else None,
+        nonce_path=nonce_path,
         evidence=_evidence(evidence),
         endorsements=Endorsements({role: value for role, value in collateral.items() if role in COLLATERAL_TYPES}),
         admission=admission,

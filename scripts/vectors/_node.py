@@ -1,4 +1,7 @@
-"""A valid keyset, document and admission of one imaginary node, as JSON members that tests change one at a time."""
+"""A valid keyset, document and admission of one imaginary node, as JSON members that vectors and tests change one at a time.
+
+Every key comes from a seed that is a hash of its name, so everything here is the same on each run.
+"""
 
 import base64
 import hashlib
@@ -11,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
 from confide.attest.keyset import Keyset, parse_keyset
 from confide.formats.dsse import SignatureAlgorithm, SigningKey
+from confide.seal.kem import Kem, PrivateKey
+from confide.seal.keyconfig import build_key_config
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,11 +44,16 @@ PLATFORM = bytes_of("chip", 64).hex()
 
 
 def key_config(key_id: int, kem: int, size: int, suites: bytes = SUITES) -> bytes:
-    """RFC 9458 section 3.1, around public-key bytes of the right length that nobody parses here."""
+    """RFC 9458 section 3.1, around public-key bytes that no KEM would make: only their length counts here."""
     return bytes([key_id]) + kem.to_bytes(2) + bytes_of(f"kem {kem} {key_id}", size) + suites
 
 
-XWING, X25519 = key_config(1, 0x647A, 1216), key_config(2, 0x0020, 32)
+def real_key_config(key_id: int, kem: Kem) -> bytes:
+    """A key configuration that can be sealed to."""
+    return build_key_config(key_id, kem, PrivateKey.from_bytes(kem, bytes_of(f"content key {key_id}")).public_bytes).raw
+
+
+XWING, X25519 = real_key_config(1, Kem.XWING), real_key_config(2, Kem.X25519)
 
 
 def key_members(key: SigningKey) -> dict[str, str]:
