@@ -54,8 +54,8 @@ def checked(made: Issued, **changes: Any) -> Receipt:
 
 def test_a_receipt_says_what_was_issued() -> None:
     receipt = checked(issued())
-    changed = {"request_commitment": receipt.request_commitment, "response_commitment": receipt.response_commitment}
-    assert receipt == replace(world.RECEIPT, parameters=receipt.parameters, **changed)
+    changed = {name: getattr(receipt, name) for name in ("request_commitment", "response_commitment", "parameters")}
+    assert receipt == replace(world.RECEIPT, **changed)
     assert dict(receipt.parameters) == {"normalize": True}
 
 

@@ -16,9 +16,8 @@ KINDS = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
 def test_the_specification_has_the_same_table() -> None:
-    rows = re.findall(
-        r"^\| `([a-z_]+)` \| (.+?) \|$", SPEC.read_text("utf-8").split("**RCP-9**")[1].split("\n## ")[0], re.MULTILINE
-    )
+    section = SPEC.read_text("utf-8").split("**RCP-9**")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+?) \|$", section, re.MULTILINE)
     words = {name: frozenset(re.findall(r"`(\w+)`", text)) for name, text in rows}
     assert {name: KINDS.get(text) or words[name] for name, text in rows} == dict(ALLOWED)
 
@@ -59,7 +58,7 @@ def test_no_parameters_are_no_text() -> None:
     assert split({}) == ({}, None)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, b"\xff" * 70_000, "x" * 70_000])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), b"\xff" * 70_000, "x" * 70_000])
 def test_what_is_no_json_or_too_long_is_refused(value: Any) -> None:
     with pytest.raises(ReceiptError) as caught:
         split({"stop": value})
