@@ -19,7 +19,8 @@ and `hint:`; with `--json` the error is also one JSON object on stdout. Exit cod
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
     """Each command's path and help text, groups before their members."""
-    context = click.Context(command, info_name=path, max_content_width=WIDTH, terminal_width=WIDTH)
+    names = ["-h", "--help"]
+    context = click.Context(command, info_name=path, max_content_width=WIDTH, terminal_width=WIDTH, help_option_names=names)
     yield path, command.get_help(context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

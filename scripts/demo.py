@@ -25,6 +25,7 @@ from typing import NoReturn
 
 import confide
 from confide.client import judge, saved
+from confide.client.source import Obtained
 from confide.client.transport import HttpTransport, Reply
 from confide.policy.load import load_policy
 from confide.policy.model import Policy
@@ -167,9 +168,7 @@ def prove(clock: Clock, policy: Policy, answers: list[confide.Answer]) -> None:
             result = saved.verify(saved.Saved(kept.receipt or b"", kept.bundle, kept.request, kept.response, kept.salts), policy)
             digest = result.receipt.model.package.hex()[:16] if result.receipt.model else "none"
             print(f"  receipt {result.receipt.log_index}: {answer.model} (digest {digest}...) gave this answer to this question;")
-            print(
-                f"             {len(result.checks)} checks hold, {len(result.not_checked)} things are listed as not checked; SIMULATED"
-            )
+            print(f"             {len(result.checks)} checks hold, {len(result.not_checked)} are listed as not made; SIMULATED")
         print(f"\n  wrote {OUT}/: receipt.json, and what it is about (request, response, salts) and rests on (bundle, policy)")
 
 
@@ -272,7 +271,7 @@ def _trust(url: str) -> Proposal:
     return judge.propose(_evidence(url), name="demo", now=datetime.now(UTC), unsafe_accept_simulated=True)
 
 
-def _evidence(url: str) -> judge.Obtained:
+def _evidence(url: str) -> Obtained:
     return judge.get(url, offline=False, at=None, timeout=30)
 
 
@@ -329,7 +328,7 @@ def _command() -> str:
     return str(Path(_python()).with_name("confide")) if script.exists() else f"{_python()} -m confide"
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
+def _interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - a signal handler's signature
     raise KeyboardInterrupt
 
 

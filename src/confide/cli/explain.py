@@ -9,7 +9,7 @@ from confide.cli.options import at_option, json_option, option, policy_option, s
 from confide.cli.output import banner, emit, emit_json
 
 
-@click.command("explain")
+@click.command("explain", short_help="Show every check of a node, or of a bundle file.")
 @click.argument("source", metavar="URL|BUNDLE")
 @policy_option(required=False)
 @signer_option

@@ -11,7 +11,7 @@ from confide.codes import Code
 from confide.errors import MisuseError
 
 
-@click.command("pack")
+@click.command("pack", short_help="Make a model package from a folder.")
 @click.argument("source", type=PATH, metavar="DIR")
 @option("-o", "--output", type=PATH, required=True, metavar="FILE", help="The package to write, such as model.confide.")
 @option("--task", metavar="TASK", help="sentence-embedding or text-classification. Default: what the folder says.")

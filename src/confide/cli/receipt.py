@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from confide.receipt.verify import ReceiptVerdict
 
 
-@click.group("receipt")
+@click.group("receipt", short_help="Work with receipts.")
 def command() -> None:
     """Work with receipts."""
 

@@ -20,7 +20,7 @@ MAX_INPUT = 16 << 20  # bytes from a file or standard input; the node's own limi
 SHOWN_NUMBERS = 4
 
 
-@click.command("run")
+@click.command("run", short_help="Ask a model on a verified node.")
 @click.argument("url")
 @click.argument("model")
 @option(

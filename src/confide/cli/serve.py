@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from confide.server.node import Node
 
 
-@click.command("serve")
+@click.command("serve", short_help="Run a node.")
 @click.argument("packages", nargs=-1, type=PATH, metavar="PACKAGE...")
 @option(
     "--alias", "aliases", multiple=True, metavar="NAME=PACKAGE", help="Serve a package under this name. Default: its file name."

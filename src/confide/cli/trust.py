@@ -12,7 +12,7 @@ from confide.codes import Code
 from confide.errors import MisuseError, PolicyError
 
 
-@click.command("trust")
+@click.command("trust", short_help="Look at a node and write a policy that accepts it.")
 @click.argument("url")
 @option("-o", "--output", type=PATH, required=True, metavar="FILE", help="Where to write the policy.")
 @option("--accept-digest", metavar="HEX", help="Accept without a question, if this is what the node runs. For scripts.")

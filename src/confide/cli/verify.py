@@ -9,7 +9,7 @@ from confide.cli.options import PATH, at_option, json_option, option, policy_opt
 from confide.cli.output import banner, emit, emit_json, note
 
 
-@click.command("verify")
+@click.command("verify", short_help="Verify a node, or a bundle file, against a policy.")
 @click.argument("source", metavar="URL|BUNDLE")
 @policy_option()
 @signer_option
