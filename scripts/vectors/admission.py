@@ -1,6 +1,6 @@
 """Makes `vectors/05-admission.json`: one admission in which one thing at a time is different.
 
-Ed25519 signatures are deterministic; the one ML-DSA-65 envelope is taken over from the committed file, and the operation verifies it.
+Ed25519 signatures are deterministic; the one ML-DSA-65 envelope is taken over from the committed file and verified.
 """
 
 from collections.abc import Iterator
@@ -51,8 +51,8 @@ def build(previous: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "spec": "spec/05-admission.md",
         "generator": "scripts/vectors/admission.py",
-        "provenance": "Admissions of the node of 02-keyset.json, signed with keys from seeds SHAKE-256(name). The ML-DSA-65 envelope is "
-        "random and kept. Every rejecting case differs from an accepted one in the one thing its id names.",
+        "provenance": "Admissions of the node of 02-keyset.json, signed with keys from seeds SHAKE-256(name). "
+        "The ML-DSA-65 envelope is random and kept. Every rejecting case differs from an accepted one in the one thing its id names.",
         "cases": [*_accepted(previous), *_envelopes(), *_statements(), *_windows(), *_steps()],
     }
 

@@ -14,7 +14,7 @@ KEYSET = encode(small())
 ROOT = bytes_of("root")
 DEVICES = [b"evidence of gpu 0", b"evidence of gpu 1"]
 NONCES = [bytes_of(f"nonce {i}") for i in range(7)]
-PARTS = {"nonces": ROOT.hex(), "keyset": KEYSET.hex(), "devices": []}
+PARTS: dict[str, Any] = {"nonces": ROOT.hex(), "keyset": KEYSET.hex(), "devices": []}
 
 
 def build(previous: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG001 - nothing is random here
@@ -84,7 +84,7 @@ def _trees() -> Iterator[dict[str, Any]]:
     for size in (1, 2, 3, 5, 7):
         given = {"nonces": [nonce.hex() for nonce in NONCES[:size]]}
         yield accept(f"binding-accept-{size}-gathered", "BINDING-3", "binding.nonces", given)
-    odd = {
+    odd: dict[str, dict[str, Any]] = {
         "none": {"nonces": []},
         "too-many": {"nonces": ["00" * 32], "times": MAX_NONCES + 1},
         "short": {"nonces": [NONCES[0].hex(), NONCES[1].hex()[:-2]]},
