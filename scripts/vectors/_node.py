@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
 from confide.attest.keyset import Keyset, parse_keyset
 from confide.formats.dsse import SignatureAlgorithm, SigningKey
+from confide.seal.hpke import Aead
 from confide.seal.kem import Kem, PrivateKey
 from confide.seal.keyconfig import build_key_config
 
@@ -50,7 +51,8 @@ def key_config(key_id: int, kem: int, size: int, suites: bytes = SUITES) -> byte
 
 def real_key_config(key_id: int, kem: Kem) -> bytes:
     """A key configuration that can be sealed to."""
-    return build_key_config(key_id, kem, PrivateKey.from_bytes(kem, bytes_of(f"content key {key_id}")).public_bytes).raw
+    public = PrivateKey.from_bytes(kem, bytes_of(f"content key {key_id}")).public_bytes
+    return build_key_config(key_id, kem, public, tuple(Aead)).raw
 
 
 XWING, X25519 = real_key_config(1, Kem.XWING), real_key_config(2, Kem.X25519)

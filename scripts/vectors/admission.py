@@ -52,7 +52,7 @@ def build(previous: dict[str, Any] | None) -> dict[str, Any]:
         "spec": "spec/05-admission.md",
         "generator": "scripts/vectors/admission.py",
         "provenance": "Admissions of the node of 02-keyset.json, signed with keys from seeds SHAKE-256(name). "
-        "The ML-DSA-65 envelope is random and kept. Every rejecting case differs from an accepted one in the one thing its id names.",
+        "The ML-DSA-65 envelope is random and kept. Every rejecting case differs from an accepted one in what its id names.",
         "cases": [*_accepted(previous), *_envelopes(), *_statements(), *_windows(), *_steps()],
     }
 

@@ -64,7 +64,7 @@ def test_each_member_is_read() -> None:
     assert (keyset.node_id, keyset.role, keyset.isolation) == (bytes_of("node"), Role.NODE, Isolation.WORKER_PROCESS)
     assert [(key.key_id, key.kem_id, key.config) for key in keyset.ohttp_keys] == [(1, 0x647A, XWING), (2, 0x0020, X25519)]
     assert keyset.ohttp_keys[1].public_key == X25519[3:35]
-    assert keyset.ohttp_keys[1].suites == ((1, 2), (1, 3), (1, 1))
+    assert keyset.ohttp_keys[1].suites == ((1, 1), (1, 2), (1, 3))
     assert keyset.receipt_keys == (RECEIPT.public, LOG.public)
     assert keyset.authority_key == AUTHORITY.public
     assert keyset.tls_spki_sha256 == bytes_of("tls")
