@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import hpke as referee
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from tests.support import recorded_vectors
+from tests.support import need_recorded_vectors
 
 from confide.errors import ChannelError
 from confide.seal.hpke import Aead, Kdf, Kem, PrivateKey, PublicKey, Suite, parse_suite, setup_receiver, setup_sender
@@ -40,10 +40,7 @@ def vectors(path: Path) -> tuple[dict[str, Any], ...]:
 
 
 def recorded(name: str) -> Path:
-    folder = recorded_vectors()
-    if folder is None:
-        pytest.skip("recorded vectors are missing: set CONFIDE_VECTORS")
-    return folder / "standards" / name
+    return need_recorded_vectors() / "standards" / name
 
 
 def check_receiver(vector: dict[str, Any]) -> None:

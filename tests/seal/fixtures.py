@@ -41,6 +41,8 @@ def refused(code: Code) -> Iterator[pytest.ExceptionInfo[ConfideError]]:
     with pytest.raises(ConfideError) as info:
         yield info
     assert info.value.code is code, f"{info.value}"
+    assert info.value.found
+    assert info.value.wanted
 
 
 def flipped(data: bytes, position: int, bit: int = 0) -> bytes:

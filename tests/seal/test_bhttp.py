@@ -29,6 +29,17 @@ RFC_REQUEST = bytes.fromhex(
     "204f70656e53534c2f302e392e376c207a6c69622f312e322e3304686f73740f7777772e6578616d706c652e636f6d0f6163636570742d6c616e6775616765"
     "06656e2c206d690000"
 )
+# RFC 9292 section 5.2, both examples
+RFC_INTERIM = bytes.fromhex(
+    "0340660772756e6e696e670a22736c65657020313522004067046c696e6b233c2f7374796c652e6373733e3b2072656c3d7072656c6f61643b20"
+    "61733d7374796c65046c696e6b243c2f7363726970742e6a733e3b2072656c3d7072656c6f61643b2061733d7363726970740040c80464617465"
+    "1d4d6f6e2c203237204a756c20323030392031323a32383a353320474d5406736572766572064170616368650d6c6173742d6d6f646966696564"
+    "1d5765642c203232204a756c20323030392031393a31353a353620474d5404657461671422333461613338372d642d3135363865623030220d61"
+    "63636570742d72616e6765730562797465730e636f6e74656e742d6c656e67746802353104766172790f4163636570742d456e636f64696e670c"
+    "636f6e74656e742d747970650a746578742f706c61696e003348656c6c6f20576f726c6421204d7920636f6e74656e7420696e636c7564657320"
+    "6120747261696c696e672043524c462e0d0a0000"
+)
+RFC_TRAILED = bytes.fromhex("0140c8001d5468697320636f6e74656e7420636f6e7461696e732043524c462e0d0a0d07747261696c65720474657874")
 RFC_FIELDS: Fields = (
     (b"user-agent", b"curl/7.16.3 libcurl/7.16.3 OpenSSL/0.9.7l zlib/1.2.3"),
     (b"host", b"www.example.com"),
@@ -78,6 +89,19 @@ def test_the_published_request_is_written_and_read() -> None:
 def test_the_published_request_in_the_other_framing_is_read() -> None:
     streamed = indeterminate(2, control(b"GET", b"https", b"", b"/hello.txt"), RFC_FIELDS, [], ())
     assert decode_request(streamed + bytes(10)) == decode_request(RFC_REQUEST)
+
+
+def test_the_published_responses_are_read() -> None:
+    """RFC 9292 section 5.2: interim responses in indeterminate form, and content with a trailer in known-length form."""
+    decoded = decode_response(RFC_INTERIM)
+    assert [item.status for item in decoded.response.informational] == [102, 103]
+    assert [len(item.headers) for item in decoded.response.informational] == [1, 2]
+    assert (decoded.response.status, len(decoded.response.headers)) == (200, 8)
+    assert decoded.response.content == b"Hello World! My content includes a trailing CRLF.\r\n"
+    assert decoded.content_end == len(RFC_INTERIM) - 1
+    trailed = decode_response(RFC_TRAILED).response
+    assert trailed == Response(200, (), b"This content contains CRLF.\r\n", ((b"trailer", b"text"),))
+    assert encode_response(trailed) == RFC_TRAILED
 
 
 @pytest.mark.parametrize("pad", [None, bucket])

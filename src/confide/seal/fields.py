@@ -53,7 +53,7 @@ def check_control(method: bytes, scheme: bytes, authority: bytes, path: bytes) -
 
 
 def check_status(status: int, *, informational: bool = False) -> None:
-    """Raise `bhttp.control` unless `status` is final, or informational and not 101 (RFC 9292 section 3.5)."""
+    """Raise `bhttp.control` unless `status` is final, or informational (RFC 9292 section 3.5) and not 101: nothing can upgrade."""
     if not (100 <= status <= 199 and status != 101 if informational else 200 <= status <= 599):
         raise ChannelError(Code.BHTTP_CONTROL, found=f"status {status}", wanted="200 to 599, or 1xx before it and not 101")
 

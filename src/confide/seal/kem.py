@@ -128,7 +128,7 @@ class PrivateKey:
         """The shared secret of `enc`; `hpke.enc` if its length or point is wrong."""
         x25519, mlkem = self._x25519, self._mlkem
         if x25519 is None:
-            raise ChannelError(Code.HPKE_KEY_WIPED)
+            raise ChannelError(Code.HPKE_KEY_WIPED, found="a wiped key", wanted="a live one")
         if len(enc) != self.kem.n_enc:
             raise ChannelError(Code.HPKE_ENC, found=f"{len(enc)} bytes", wanted=f"{self.kem.n_enc} for {self.kem.name}")
         ct_x = enc[-_X25519:]

@@ -1,6 +1,6 @@
 """A stream of sealed chunks, without its keys: cutting and framing, and the bounded incremental parser of it.
 
-The wire form is that of draft-ietf-ohai-chunked-ohttp-08 section 3. Every length is bounded before its chunk is buffered, so
+The wire form is draft-ietf-ohai-chunked-ohttp-08 sections 4 and 5. Every length is bounded before its chunk is buffered, so
 a reader holds at most one chunk, however it is fed. Left to others: headers and keys (`chunked`).
 """
 
@@ -153,7 +153,7 @@ class ChunkReader(ABC):
         if length == 0:
             self._state = State.FINAL
             return
-        if length <= N_T:  # section 3: a chunk that is not final is never empty
+        if length <= N_T:  # a chunk that is not final is never empty: it would carry nothing but a sign of life
             raise ChannelError(Code.OHTTP_CHUNK_LENGTH, found=f"{length} bytes", wanted=f"more than {N_T}")
         self._bound(length)
         self._need, self._length_known = length, True

@@ -1,8 +1,8 @@
 """Variable-length integers of RFC 9000 section 16.
 
-We write the shortest form. We accept longer ones, as the section says ("values do not need to be encoded on the minimum number of
-bytes necessary"), and RFC 9292 and the chunked OHTTP draft refer to it without narrowing it: other senders reserve fixed widths.
-Nothing we compare, hash or sign depends on the form: commitments cover the bytes as they were.
+We write the shortest form. We accept longer ones, as that section does; RFC 9292 section 3 refers to it without narrowing it, and
+draft-ietf-ohai-chunked-ohttp-08 section 6 says that the choice between equivalent forms is not authenticated. Refusing them would
+break senders that reserve a fixed width. Nothing that we compare, hash or sign depends on the form.
 """
 
 from confide.codes import Code
