@@ -4,15 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from confide.attest.checks import Checks
+from confide.attest.evidence import Kind, Root
 from confide.attest.keyset import parse_keyset
 from confide.formats import dsse
 from confide.formats.fields import format_time, parse_time
+from confide.policy.load import load_policy
 from confide.receipt.check import check_receipt
 from confide.receipt.commit import Salts, commit
 from confide.receipt.deliver import from_trailers
 from confide.receipt.model import EngineRef, ModelRef, Outcome, Receipt, Status
 from confide.receipt.parameters import split
+from confide.receipt.proof import LogProof
 from confide.receipt.statement import encode
+from confide.receipt.verify import verify_receipt
 
 
 def optional(given: dict[str, Any], name: str) -> bytes | None:
@@ -112,6 +116,27 @@ def _check(given: dict[str, Any]) -> dict[str, Any]:
     return {"receipt": receipt_members(receipt), "not_checked": [item.what for item in checks.not_checked]}
 
 
+def _verify(given: dict[str, Any]) -> dict[str, Any]:
+    """The offline judgement. Roots are given with the case; the false vendor's are marked simulated."""
+    salts, proof = optional(given, "salts"), optional(given, "proof")
+    verdict = verify_receipt(
+        bytes.fromhex(given["envelope"]),
+        bundle=bytes.fromhex(given["bundle"]),
+        policy=load_policy(bytes.fromhex(given["policy"])),
+        roots=tuple(_root(item) for item in given["roots"]),
+        request=optional(given, "request"),
+        response=optional(given, "response"),
+        salts=None if salts is None else Salts.parse(salts),
+        proof=None if proof is None else LogProof.parse(proof),
+    )
+    logged = None if verdict.checkpoint is None else verdict.checkpoint.size
+    return {"receipt": receipt_members(verdict.receipt), "simulated": verdict.simulated, "logged": logged}
+
+
+def _root(item: dict[str, Any]) -> Root:
+    return Root(Kind(item["kind"]), item["name"], bytes.fromhex(item["der"]), simulated=item["simulated"])
+
+
 OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "receipt.commit": _commit,
     "receipt.salts": _salts,
@@ -119,4 +144,5 @@ OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "receipt.parameters": _parameters,
     "receipt.statement": _statement,
     "receipt.check": _check,
+    "receipt.verify": _verify,
 }

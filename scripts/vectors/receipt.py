@@ -2,28 +2,36 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from confide.formats import dsse, strictjson
 from confide.receipt import statement
+from confide.receipt.checkpointer import Checkpointer
 from confide.receipt.commit import MAX_SALTS, Label, commit
+from confide.receipt.issue import sign_receipt
+from confide.receipt.log import Log
 from confide.receipt.model import EngineRef, ModelRef, Outcome, Status
+from scripts.vectors import _bundle as node
 from scripts.vectors import _receipts as world
 
 Case = dict[str, Any]
+Make = Callable[[], bytes]
 PROVENANCE = (
     "Made by scripts/vectors/receipt.py with keys from public seeds (SHA-256 of 'confide vectors: ' and a name), fixed salts and a "
-    "fixed time; every byte rebuilds. The commitments are checked against HMAC-SHA-256 written out in tests/receipt/test_commit.py."
+    "fixed time. Every byte rebuilds but one bundle by the false vendor (scripts/vectors/_bundle.py) and one log proof, which are "
+    "kept. The commitments are checked against HMAC-SHA-256 written out in tests/receipt/test_commit.py."
 )
 
 
-def build(previous: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG001 - nothing here is random
+def build(previous: dict[str, Any] | None) -> dict[str, Any]:
     """The whole file."""
     parts = (_commit, _salts, _trailers, _envelope, _statement, _outcome, _parameters, _checking, _commitments)
     cases = [case for part in parts for case in part()]
+    kept = {case["id"]: case["input"] for case in previous["cases"]} if previous else {}
+    cases += _offline(_kept(kept, "offline", "bundle", node.make), _kept(kept, "offline-logged", "proof", _proof))
     return {"spec": "spec/09-receipt.md", "generator": "scripts/vectors/receipt.py", "provenance": PROVENANCE, "cases": cases}
 
 
@@ -381,3 +389,50 @@ def _commitments() -> Iterator[Case]:
         ("parameters-not-committed", plain, {"salts": text, **exchange}, "receipt.parameters"),
     ):
         yield reject(f"commitments-{name}", "RCP-16", "receipt.check", check_input(data, **given), code)
+
+
+OFFLINE = sign_receipt(node.RECEIPT, key=world.RECEIPT_KEY)
+
+
+def _kept(kept: dict[str, Case], name: str, member: str, make: Make) -> bytes:
+    """The committed bytes of a random input, or fresh ones. The expected answers prove that the kept ones still verify."""
+    given = kept.get(f"receipt-{name}", {})
+    return bytes.fromhex(given[member]) if member in given else make()
+
+
+def _proof() -> bytes:
+    log = Log()
+    for leaf in (OFFLINE, b"another", b"a third"):
+        log.append(leaf)
+    return Checkpointer(log, (world.RECEIPT_KEY, world.LOG_KEY)).prove(0, world.AT).to_bytes()
+
+
+def _offline(bundle: bytes, proof: bytes) -> Iterator[Case]:
+    root = {"kind": node.ROOT.kind.value, "name": node.ROOT.name, "der": node.ROOT.der.hex(), "simulated": True}
+    given: Case = {"envelope": OFFLINE.hex(), "bundle": bundle.hex(), "policy": node.policy().hex(), "roots": [root]}
+    exchange = {"request": world.REQUEST.hex(), "response": world.RESPONSE.hex(), "salts": world.SALTS.to_bytes().hex()}
+    keyset, key = node.KEYSET.digest.hex(), node.RECEIPT.key_config_digest.hex()
+    wanted = members(keyset_digest=keyset, key_config_digest=key, log_index=0)
+    accepted = {"receipt": wanted, "simulated": True, "logged": None}
+    yield accept("offline", "RCP-17", "receipt.verify", given, accepted)
+    yield accept("offline-with-exchange", "RCP-16 RCP-17", "receipt.verify", {**given, **exchange}, accepted)
+    yield accept("offline-logged", "RCP-17", "receipt.verify", {**given, "proof": proof.hex()}, {**accepted, "logged": 3})
+    late = sign_receipt(replace(node.RECEIPT, issued_at=node.KEYSET.not_after), key=world.RECEIPT_KEY)
+    stranger = sign_receipt(node.RECEIPT, key=world.OTHER_KEY)
+    other = replace(node.RECEIPT, keyset_digest=world.digest("another keyset"))
+    for name, changes, code in (
+        ("stranger", {"envelope": stranger.hex()}, "receipt.signature"),
+        ("another-keyset", {"envelope": sign_receipt(other, key=world.RECEIPT_KEY).hex()}, "receipt.keyset"),
+        ("late", {"envelope": late.hex()}, "receipt.time"),
+        ("model-not-in-policy", {"policy": node.policy(models={}).hex()}, "receipt.model"),
+        ("model-under-another-alias", {"policy": node.policy(models={"x": [world.MODEL.package.hex()]}).hex()}, "receipt.model"),
+        ("policy-expired", {"policy": node.policy(expires="2026-11-25T12:00:00Z").hex()}, "policy.expired"),
+        ("production-policy", {"policy": node.policy(unsafe_accept_simulated=False).hex()}, "policy.simulated"),
+        ("another-request", {**exchange, "request": "00"}, "receipt.request"),
+        ("proof-of-another-receipt", {"proof": _with_index(proof, 1).hex()}, "log.index"),
+    ):
+        yield reject(f"offline-{name}", "RCP-17", "receipt.verify", {**given, **changes}, code)
+
+
+def _with_index(proof: bytes, index: int) -> bytes:
+    return strictjson.dumps({**json.loads(proof), "index": index})
