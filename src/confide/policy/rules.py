@@ -29,9 +29,11 @@ _SHOWN = 4  # digests spelled out in a message; the rest is counted
 
 
 def standing(policy: Policy, *, now: datetime, checks: Checks) -> None:
-    """Step 1: the policy itself has not expired; where its values come from is said."""
+    """Step 1: the policy itself has not expired; that it admits simulation, and where its values come from, is said."""
     found, wanted = format_time(now), f"before {format_time(policy.expires)}"
     _rule(checks, now < policy.expires, Code.POLICY_EXPIRED, "policy expiry", found=found, wanted=wanted)
+    if policy.unsafe_accept_simulated:
+        checks.relax("unsafe_accept_simulated", "SIMULATED evidence is accepted: it protects nothing")
     if policy.origin is Origin.FIRST_USE:
         checks.skip("who built the software", "origin = first-use: the accepted values were taken from a node, not from its makers")
 
@@ -48,7 +50,6 @@ def caller_nonce(policy: Policy, *, nonce: bytes | Unbound, checks: Checks) -> N
 def simulated(policy: Policy, claims: Sequence[Claims], *, checks: Checks) -> None:
     """Step 4: a false vendor is admitted only by `unsafe_accept_simulated = true`."""
     if policy.unsafe_accept_simulated:
-        checks.relax("unsafe_accept_simulated", "SIMULATED evidence is accepted: it protects nothing")
         return
     false = any(each.simulated for each in claims)
     found = "SIMULATED" if false else "a vendor's pinned root"

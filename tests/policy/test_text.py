@@ -1,0 +1,168 @@
+"""What people and machines read."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.policy.world import CONFIG, NONCE, NOW, OTHERS, OWNED, OWNED_KEYS, RECEIPTS, ROOTS, World, policy
+
+from confide.errors import ConfideError
+from confide.policy.text import WIDTH, as_dict, render, render_proposal
+from confide.policy.trust import propose_policy
+from confide.policy.verdict import Unbound
+from confide.policy.verify import explain, verify, verify_as_of
+
+
+def explained(world: World | None = None, **overrides: object) -> str:
+    world = world or World()
+    return render(explain(world.document(), policy(**overrides), now=NOW, nonce=NONCE, roots=ROOTS))
+
+
+def test_everything_about_simulated_evidence_says_so_first() -> None:
+    document = World().document()
+    for text in (
+        render(verify(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS)),
+        render(verify_as_of(document, policy(), at=NOW, roots=ROOTS)),
+        explained(),
+        explained(unsafe_accept_simulated=None),
+        render(explain(document, None, now=NOW, nonce=NONCE, roots=ROOTS)),
+        render(explain(b"", policy(), now=NOW, nonce=NONCE, roots=ROOTS)),
+    ):
+        assert "SIMULATED" in text.split("\n")[1]
+
+
+def test_an_accepted_node_reads_as_accepted_until_a_time_with_custody() -> None:
+    text = explained()
+    assert "ACCEPTED by policy demo serial 3 (file), until 2026-11-26T11:00:00Z; custody: not checked" in text
+    assert "NOT CHECKED" in text
+    assert "✗" not in text
+    assert "What to do: use it to try things out." in text
+
+
+def test_a_verdict_reads_shorter_than_an_explanation() -> None:
+    verdict = verify(World().document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    assert "EVERY CHECK" not in render(verdict)
+    assert "EVERY CHECK" in render(verdict, every_check=True)
+    assert f"{len(verdict.sections[0].checks)} checks" in render(verdict)
+
+
+def test_a_refusal_shows_the_first_failure_whole_and_counts_the_rest() -> None:
+    text = explained(node__config_digests=["00" * 32], node__role="trainer")
+    assert "REFUSED at 2026-11-25T12:00:00Z by policy demo" in text
+    assert "policy.role: the keyset's role is not the policy's" in text
+    assert "This is the first of 2 checks that failed" in text
+    assert f"✗ {'configuration digest':<30}  policy.config_digest" in text
+    assert CONFIG.hex() in text
+    assert "What to do: stop: do not send anything to this node" in text
+
+
+def test_a_single_failure_is_not_counted() -> None:
+    assert "This is the first of" not in explained(node__role="trainer")
+
+
+def test_relaxations_are_in_capitals() -> None:
+    text = explained(node__config_digests="unsafe_ignored")
+    assert "SWITCHED OFF BY THE POLICY" in text
+    assert "! NODE.CONFIG_DIGESTS: any configuration digest is accepted" in text
+
+
+def test_long_hex_is_shortened_where_a_check_held() -> None:
+    text = explained()
+    assert CONFIG.hex() not in text
+    assert f"{CONFIG.hex()[:16]}…{CONFIG.hex()[-8:]}" in text
+
+
+def test_a_document_that_cannot_be_read_is_explained_too() -> None:
+    text = render(explain(b"{", policy(), now=NOW, nonce=NONCE, roots=ROOTS))
+    assert "REFUSED" in text
+    assert "document.malformed" in text
+    assert "everything about the node: the document cannot be read" in text
+
+
+def test_a_past_verdict_opens_no_channel_and_says_so() -> None:
+    text = render(verify_as_of(World().document(), policy(unsafe_accept_simulated=True), at=NOW, roots=ROOTS))
+    assert "HELD as of 2026-11-25T12:00:00Z by policy demo" in text
+    assert "opens no channel" in text
+
+
+def test_without_a_policy_nothing_is_trusted() -> None:
+    text = render(explain(World().document(), None, now=NOW, nonce=NONCE, roots=ROOTS))
+    assert "GENUINE at 2026-11-25T12:00:00Z, but compared with no policy" in text
+    assert "What to do: trust nothing yet" in text
+    refused = render(explain(b"", None, now=NOW, nonce=NONCE, roots=ROOTS))
+    assert "REFUSED at 2026-11-25T12:00:00Z\n" in refused
+
+
+def test_a_real_vendors_node_is_told_apart() -> None:
+    """No recorded evidence is ours to bind, so the simulated mark is taken off a verdict by hand: only for its words."""
+    whole = explain(World().document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    claims = tuple(replace(each, simulated=False) for each in whole.claims)
+    real = replace(whole, claims=claims, relaxations=())
+    assert "SIMULATED" not in render(real).split("\n")[0]
+    assert "send until the verdict expires" in " ".join(render(real).split())
+    past = explain(World().document(), policy(), now=NOW, nonce=Unbound("a file"), roots=ROOTS, historic=True)
+    assert "ask the node for fresh evidence" in " ".join(render(replace(past, claims=claims, relaxations=())).split())
+
+
+@pytest.mark.parametrize(
+    "text", [explained(), explained(node__role="trainer"), explained(World(keys=OWNED_KEYS, admitted={}), **OWNED)]
+)
+def test_lines_fit_a_terminal_unless_they_hold_hex_to_be_copied(text: str) -> None:
+    for line in text.splitlines():
+        assert len(line) <= WIDTH or max(map(len, line.split())) > 40, line
+
+
+def test_a_proposal_shows_exactly_what_a_yes_would_trust() -> None:
+    proposal = propose_policy(World().document(), now=NOW, nonce=NONCE, roots=ROOTS, name="x", unsafe_accept_simulated=True)
+    text = render_proposal(proposal)
+    assert "A YES WOULD TRUST" in text
+    assert CONFIG.hex() in text
+    assert f"digest of all this: {proposal.digest}" in text
+    assert "boot_loader: 4" in text
+
+
+# --- for machines
+
+
+def test_as_dict_is_json_and_has_the_same_members_whatever_the_outcome() -> None:
+    document = World(keys={**OWNED_KEYS, "policy_digest": bytes(32), "policy_serial": 2}, admitted={}).document()
+    mine = policy(**OWNED)
+    outcomes = {
+        "accepted": as_dict(verify(document, mine, now=NOW, nonce=NONCE, roots=ROOTS)),
+        "held": as_dict(verify_as_of(document, mine, at=NOW, roots=ROOTS)),
+        "refused": as_dict(explain(b"", mine, now=NOW, nonce=NONCE, roots=ROOTS)),
+        "no-policy": as_dict(explain(document, None, now=NOW, nonce=NONCE, roots=ROOTS)),
+    }
+    for outcome, value in outcomes.items():
+        assert json.loads(json.dumps(value)) == value
+        assert value["outcome"] == outcome
+        assert set(value) == set(outcomes["accepted"])
+    assert outcomes["accepted"]["expires"] == "2026-11-25T20:00:00Z"
+    assert outcomes["accepted"]["place"] == "Paris, rack 4"
+    assert outcomes["accepted"]["policy"]["serial"] == 3
+    assert outcomes["refused"]["failure"]["code"] == "document.malformed"
+    assert outcomes["refused"]["keyset"] is None
+
+
+def test_as_dict_of_a_verdict_and_of_its_explanation_are_equal() -> None:
+    document = World().document()
+    verdict = verify(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    assert as_dict(verdict) == as_dict(explain(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS))
+
+
+def test_neither_text_nor_dict_holds_evidence_or_keys() -> None:
+    world = World()
+    verdict = verify(world.document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    machine = json.dumps(as_dict(verdict))
+    for secret in (world.keyset.ohttp_keys[0].public_key, world.chip.certificate[:40], RECEIPTS.public.raw):
+        assert secret.hex() not in machine
+        assert secret.hex() not in render(verdict, every_check=True)
+
+
+def test_what_was_refused_by_verify_is_what_explain_shows() -> None:
+    late = NOW + timedelta(hours=23)
+    with pytest.raises(ConfideError) as caught:
+        verify(World().document(), policy(), now=late, nonce=OTHERS[0], roots=ROOTS)
+    shown = as_dict(explain(World().document(), policy(), now=late, nonce=OTHERS[0], roots=ROOTS))
+    assert shown["failure"] == caught.value.as_dict()
