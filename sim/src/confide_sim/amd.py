@@ -211,20 +211,20 @@ class FalseChip:
 
     def report(self, *, report_data: bytes, measurement: bytes = b"\x5a" * 48, **overrides: Any) -> bytes:
         """A signed report. Overrides are fields of `confide_sim.report.FIELDS`; `edited` is applied after signing."""
-        edited = overrides.pop("edited", {})
+        edited, key = overrides.pop("edited", {}), overrides.pop("key", self.key)
         fields = {**self._fields(), "report_data": report_data, "measurement": measurement, **overrides}
-        return report.edit(report.sign(report.encode(fields), overrides.pop("key", self.key)), edited)
+        return report.edit(report.sign(report.encode(fields), key), edited)
 
     def evidence(self, *, report_data: bytes, **overrides: Any) -> Evidence:
         """Evidence with one report."""
         return Evidence(Kind.SNP.value, {"report": self.report(report_data=report_data, **overrides)})
 
-    def endorsements(self, *, crl: bool = True, at: datetime | None = None, **overrides: bytes | None) -> Endorsements:
-        """The chain and a revocation list made around `at`; overrides replace a role, or None leaves it out."""
+    def endorsements(self, *, crl: bool | bytes = True, at: datetime | None = None, **overrides: bytes | None) -> Endorsements:
+        """The chain and a revocation list made around `at`; overrides replace a role (`cert_chain`), or None leaves it out."""
         leaf, middle = ("vlek", "asvk") if self.signing_key is SigningKey.VLEK else ("vcek", "ask")
         items: dict[str, bytes | None] = {leaf: self.certificate, middle: getattr(self.amd, middle), "ark": self.amd.ark}
         if crl:
-            items["crl"] = self.amd.crl(at=at or self.at)
+            items["crl"] = crl if isinstance(crl, bytes) else self.amd.crl(at=at or self.at)
         items |= {role.replace("_", "-"): value for role, value in overrides.items()}
         return Endorsements({role: value for role, value in items.items() if value is not None})
 
