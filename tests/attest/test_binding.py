@@ -47,7 +47,7 @@ def test_device_evidence_is_length_prefixed_in_order() -> None:
 
 
 @given(st.lists(st.binary(max_size=8), max_size=4), st.lists(st.binary(max_size=8), max_size=4))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_different_devices_never_join_to_the_same_bytes(one: list[bytes], other: list[bytes]) -> None:
     assert (join_device_evidence(one) == join_device_evidence(other)) == (one == other)
 

@@ -14,7 +14,7 @@ from confide.formats.strictjson import JsonError, convert
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_times_read_back_to_the_second(time: datetime) -> None:
     assert parse_time(format_time(time)) == time.replace(microsecond=0)
 

@@ -33,14 +33,14 @@ def code_of(data: bytes, *, limit: int = 1000) -> Code:
 
 
 @given(VALUES)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_what_is_written_reads_back(value: Any) -> None:
     data = strictjson.dumps(value)
     assert strictjson.loads(data, limit=len(data)) == value
 
 
 @given(VALUES)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_it_accepts_nothing_that_the_standard_library_reads_otherwise(value: Any) -> None:
     data = json.dumps(value).encode()
     assert strictjson.loads(data, limit=len(data)) == json.loads(data)
@@ -137,7 +137,7 @@ def test_a_refused_shape_names_the_place_and_not_the_content() -> None:
 
 
 @given(st.binary(max_size=64))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_base_64_reads_back(data: bytes) -> None:
     assert strictjson.unb64(strictjson.b64(data), limit=len(data)) == data
 
