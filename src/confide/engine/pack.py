@@ -184,10 +184,10 @@ def _plan(source: "hf_folder.Source", task: Task, labels: tuple[str, ...] | None
         linear, found = hf_folder.read_head(head, config.hidden_size)
         core, output = bert_onnx.build(config, hf_folder.read_weights(source.weights, config), head=linear)
     else:
-        found = source.labels
-        tensors = hf_folder.read_weights(source.weights, config, labels=len(found)) if found else {}
+        found = source.labels or labels or ()
         if not found:
-            raise PackageError(Code.PACKAGE_SOURCE, found="no id2label", wanted="labels in config.json, or a head")
+            raise PackageError(Code.PACKAGE_SOURCE, found="no id2label", wanted="labels in config.json, given, or a head")
+        tensors = hf_folder.read_weights(source.weights, config, labels=len(found))
         core, output = bert_onnx.build(config, tensors, classifier=True)
     names = _labels(found, labels)
     return _Plan(task, core, (GraphInput.INPUT_IDS,), output, (_score(source),), len(names), names)
