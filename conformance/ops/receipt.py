@@ -111,6 +111,7 @@ def _check(given: dict[str, Any]) -> dict[str, Any]:
         enc=optional(given, "enc"),
         key_config=optional(given, "key_config"),
         models=[bytes.fromhex(digest) for digest in given["models"]] if "models" in given else None,
+        succeeded=given.get("succeeded"),
         checks=checks,
     )
     return {"receipt": receipt_members(receipt), "not_checked": [item.what for item in checks.not_checked]}

@@ -28,7 +28,7 @@ PROVENANCE = (
 
 def build(previous: dict[str, Any] | None) -> dict[str, Any]:
     """The whole file."""
-    parts = (_commit, _salts, _trailers, _envelope, _statement, _outcome, _parameters, _checking, _commitments)
+    parts = (_commit, _salts, _trailers, _envelope, _statement, _outcome, _parameters, _checking, _ended, _commitments)
     cases = [case for part in parts for case in part()]
     kept = {case["id"]: case["input"] for case in previous["cases"]} if previous else {}
     cases += _offline(_kept(kept, "offline", "bundle", node.make), _kept(kept, "offline-logged", "proof", _proof))
@@ -85,7 +85,7 @@ def members(**changes: Any) -> Case:
     }
 
 
-NOTHING_GIVEN = ["sealed request", "model digest", "request commitment", "response commitment"]
+NOTHING_GIVEN = ["sealed request", "model digest", "outcome", "request commitment", "response commitment"]
 
 
 def ok(not_checked: list[str] | None = None, **changes: Any) -> Case:
@@ -363,19 +363,28 @@ def _against_models() -> Iterator[Case]:
         yield reject(f"model-{name}", "RCP-15", "receipt.check", check_input(data, models=models), "receipt.model")
 
 
+def _ended() -> Iterator[Case]:
+    rest = [what for what in NOTHING_GIVEN if what != "outcome"]
+    failed, outcome = world.signed(outcome=Outcome(Status.FAILED, "engine.input")), {"status": "failed", "code": "engine.input"}
+    yield accept("succeeded", "RCP-16", "receipt.check", check_input(world.signed(), succeeded=True), ok(rest))
+    yield accept("did-not-succeed", "RCP-16", "receipt.check", check_input(failed, succeeded=False), ok(rest, outcome=outcome))
+    for name, data, succeeded in (("succeeded-but-failed", failed, True), ("failed-but-completed", world.signed(), False)):
+        yield reject(name, "RCP-16", "receipt.check", check_input(data, succeeded=succeeded), "receipt.outcome")
+
+
 def _commitments() -> Iterator[Case]:
     plain, salts, text = world.signed(), world.SALTS.to_bytes(), world.SALTS_WITH_TEXT.to_bytes()
     sealed = commit(world.digest("parameters salt"), Label.PARAMETERS, world.TEXT)
     with_text = world.signed(parameters_commitment=sealed)
     exchange = {"request": world.REQUEST, "response": world.RESPONSE}
-    rest = ["sealed request", "model digest"]
-    yield accept("commitments", "RCP-16", "receipt.check", check_input(plain, salts=salts, **exchange), ok(rest))
+    rest = ["sealed request", "model digest", "outcome"]
+    yield accept("commitments", "RCP-17", "receipt.check", check_input(plain, salts=salts, **exchange), ok(rest))
     wanted = ok(rest, parameters_commitment=sealed.hex())
-    yield accept("commitments-with-parameters", "RCP-16", "receipt.check", check_input(with_text, salts=text, **exchange), wanted)
+    yield accept("commitments-with-parameters", "RCP-17", "receipt.check", check_input(with_text, salts=text, **exchange), wanted)
     only = check_input(plain, salts=salts, request=world.REQUEST)
-    yield accept("commitments-request-only", "RCP-16", "receipt.check", only, ok([*rest, "response commitment"]))
+    yield accept("commitments-request-only", "RCP-17", "receipt.check", only, ok([*rest, "response commitment"]))
     unopened = ok([*NOTHING_GIVEN, "parameters commitment"], parameters_commitment=sealed.hex())
-    yield accept("commitments-unopened", "RCP-16", "receipt.check", check_input(with_text), unopened)
+    yield accept("commitments-unopened", "RCP-17", "receipt.check", check_input(with_text), unopened)
     swapped = replace(world.SALTS, request=world.SALTS.response, response=world.SALTS.request).to_bytes()
     lied = replace(world.SALTS_WITH_TEXT, parameters_text=b'{"stop":[]}').to_bytes()
     for name, data, given, code in (
@@ -388,7 +397,7 @@ def _commitments() -> Iterator[Case]:
         ("parameters-not-opened", with_text, {"salts": salts, **exchange}, "receipt.parameters"),
         ("parameters-not-committed", plain, {"salts": text, **exchange}, "receipt.parameters"),
     ):
-        yield reject(f"commitments-{name}", "RCP-16", "receipt.check", check_input(data, **given), code)
+        yield reject(f"commitments-{name}", "RCP-17", "receipt.check", check_input(data, **given), code)
 
 
 OFFLINE = sign_receipt(node.RECEIPT, key=world.RECEIPT_KEY)
@@ -414,9 +423,9 @@ def _offline(bundle: bytes, proof: bytes) -> Iterator[Case]:
     keyset, key = node.KEYSET.digest.hex(), node.RECEIPT.key_config_digest.hex()
     wanted = members(keyset_digest=keyset, key_config_digest=key, log_index=0)
     accepted = {"receipt": wanted, "simulated": True, "logged": None}
-    yield accept("offline", "RCP-17", "receipt.verify", given, accepted)
-    yield accept("offline-with-exchange", "RCP-16 RCP-17", "receipt.verify", {**given, **exchange}, accepted)
-    yield accept("offline-logged", "RCP-17", "receipt.verify", {**given, "proof": proof.hex()}, {**accepted, "logged": 3})
+    yield accept("offline", "RCP-18", "receipt.verify", given, accepted)
+    yield accept("offline-with-exchange", "RCP-17 RCP-18", "receipt.verify", {**given, **exchange}, accepted)
+    yield accept("offline-logged", "RCP-18", "receipt.verify", {**given, "proof": proof.hex()}, {**accepted, "logged": 3})
     late = sign_receipt(replace(node.RECEIPT, issued_at=node.KEYSET.not_after), key=world.RECEIPT_KEY)
     stranger = sign_receipt(node.RECEIPT, key=world.OTHER_KEY)
     other = replace(node.RECEIPT, keyset_digest=world.digest("another keyset"))
@@ -431,7 +440,7 @@ def _offline(bundle: bytes, proof: bytes) -> Iterator[Case]:
         ("another-request", {**exchange, "request": "00"}, "receipt.request"),
         ("proof-of-another-receipt", {"proof": _with_index(proof, 1).hex()}, "log.index"),
     ):
-        yield reject(f"offline-{name}", "RCP-17", "receipt.verify", {**given, **changes}, code)
+        yield reject(f"offline-{name}", "RCP-18", "receipt.verify", {**given, **changes}, code)
 
 
 def _with_index(proof: bytes, index: int) -> bytes:

@@ -389,6 +389,7 @@ class Code(Enum):
     RECEIPT_KEY_CONFIG = ("receipt.key_config", Exit.RECEIPT, Remedy.STOP, "the receipt names another channel key")
     RECEIPT_ENC = ("receipt.enc", Exit.RECEIPT, Remedy.STOP, "the receipt belongs to another sealed request")
     RECEIPT_MODEL = ("receipt.model", Exit.RECEIPT, Remedy.STOP, "the receipt names a model that is not accepted")
+    RECEIPT_OUTCOME = ("receipt.outcome", Exit.RECEIPT, Remedy.STOP, "the receipt tells another outcome than the answer")
     RECEIPT_SALTS = ("receipt.salts", Exit.RECEIPT, Remedy.FIX, "the salts are missing or malformed")
     RECEIPT_REQUEST = ("receipt.request", Exit.RECEIPT, Remedy.STOP, "the receipt commits to another request")
     RECEIPT_RESPONSE = ("receipt.response", Exit.RECEIPT, Remedy.STOP, "the receipt commits to another response")
@@ -447,7 +448,7 @@ class Code(Enum):
     GUEST_UNSUPPORTED_TEE = ("guest.unsupported_tee", Exit.MISUSE, Remedy.UPDATE, "a TEE was found that this version cannot drive")
     GUEST_NO_SIMULATOR = ("guest.no_simulator", Exit.MISUSE, Remedy.FIX, "the simulated TEE needs the package confide-sim")
     GUEST_QUOTE = ("guest.quote", Exit.EVIDENCE, Remedy.RETRY, "the TEE device gave no usable quote")
-    GUEST_NONCE = ("guest.nonce", Exit.MISUSE, Remedy.FIX, "a nonce is not 32 bytes")
+    GUEST_NONCE = ("guest.nonce", Exit.MISUSE, Remedy.FIX, "a nonce is not 32 bytes other than zero")
     GUEST_BUSY = ("guest.busy", Exit.TRANSPORT, Remedy.RETRY, "too many nonces wait for evidence")
     GUEST_KEYS_WIPED = ("guest.keys_wiped", Exit.INTERNAL, Remedy.STOP, "the keys of this boot are gone")
 

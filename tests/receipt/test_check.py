@@ -26,6 +26,7 @@ LIES = [
     ({"enc_digest": bytes(32)}, Code.RECEIPT_ENC),
     ({"model": replace(world.MODEL, package=bytes(32))}, Code.RECEIPT_MODEL),
     ({"model": None}, Code.RECEIPT_MODEL),
+    ({"outcome": Outcome(Status.FAILED, "engine.input")}, Code.RECEIPT_OUTCOME),
     ({"request_commitment": bytes(32)}, Code.RECEIPT_REQUEST),
     ({"response_commitment": bytes(32)}, Code.RECEIPT_RESPONSE),
     ({"parameters_commitment": bytes(32)}, Code.RECEIPT_PARAMETERS),
@@ -42,6 +43,7 @@ def check(envelope: bytes = GOOD, **changes: Any) -> Checks:
         "enc": world.ENC,
         "key_config": world.KEY_CONFIG,
         "models": [world.MODEL.package],
+        "succeeded": True,
     }
     check_receipt(envelope, **{**given, **changes}, checks=checks)
     return checks
@@ -58,6 +60,7 @@ def test_a_true_receipt_of_the_whole_exchange_leaves_nothing_unchecked() -> None
         Code.RECEIPT_KEY_CONFIG,
         Code.RECEIPT_ENC,
         Code.RECEIPT_MODEL,
+        Code.RECEIPT_OUTCOME,
         Code.RECEIPT_REQUEST,
         Code.RECEIPT_RESPONSE,
     ]
@@ -83,6 +86,7 @@ def test_one_false_field_in_a_signed_receipt_is_named(lie: dict[str, Any], code:
         ({"salts": None, "response": None}, Code.RECEIPT_SALTS),
         ({"enc": b"another"}, Code.RECEIPT_ENC),
         ({"key_config": world.SECOND_KEY_CONFIG}, Code.RECEIPT_KEY_CONFIG),
+        ({"succeeded": False}, Code.RECEIPT_OUTCOME),
         ({"models": []}, Code.RECEIPT_MODEL),
         ({"models": [bytes(32)]}, Code.RECEIPT_MODEL),
         ({"keyset": world.OTHER_KEYSET}, Code.RECEIPT_SIGNATURE),
@@ -97,8 +101,8 @@ def test_a_true_receipt_of_another_exchange_is_refused(argument: dict[str, Any],
 
 
 def test_what_is_not_given_is_told_as_not_checked() -> None:
-    checks = check(request=None, response=None, salts=None, enc=None, key_config=None, models=None)
-    told = ["sealed request", "model digest", "request commitment", "response commitment"]
+    checks = check(request=None, response=None, salts=None, enc=None, key_config=None, models=None, succeeded=None)
+    told = ["sealed request", "model digest", "outcome", "request commitment", "response commitment"]
     assert [item.what for item in checks.not_checked] == told
 
 
@@ -109,7 +113,7 @@ def test_salts_without_content_check_nothing() -> None:
 def test_a_refused_request_may_name_any_model_or_none() -> None:
     refused = Outcome(Status.REFUSED, "engine.input")
     for model in (world.MODEL, None):
-        checks = check(world.signed(outcome=refused, model=model), models=[bytes(32)])
+        checks = check(world.signed(outcome=refused, model=model), models=[bytes(32)], succeeded=False)
         assert [item.what for item in checks.not_checked] == ["model digest"]
 
 

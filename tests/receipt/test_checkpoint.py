@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scripts.vectors import _receipts as world
 
 from confide.codes import Code
@@ -27,6 +29,9 @@ def filled(size: int) -> Log:
     for envelope in ENVELOPES[:size]:
         log.append(envelope)
     return log
+
+
+SIGNED = sign_checkpoint(Checkpoint(log_id(PUBLIC), 3, filled(3).root(), AT), keys=KEYS)
 
 
 def test_a_checkpoint_reads_back() -> None:
@@ -136,3 +141,23 @@ def test_a_version_that_is_no_number_is_malformed() -> None:
     with pytest.raises(ReceiptError) as caught:
         LogProof.parse(json.dumps({**text, "version": "1"}).encode())
     assert caught.value.code is Code.LOG_MALFORMED
+
+
+@given(st.binary(max_size=120))
+@settings(max_examples=50)
+def test_other_bytes_are_neither_proof_nor_checkpoint(data: bytes) -> None:
+    for read in (LogProof.parse, lambda text: verify_checkpoint(text, keys=PUBLIC)):
+        with pytest.raises(ReceiptError) as caught:
+            read(data)
+        assert caught.value.code is Code.LOG_MALFORMED
+
+
+@given(place=st.integers(0, 8000), bit=st.integers(0, 7))
+@settings(max_examples=50)
+def test_a_flipped_bit_never_changes_what_a_checkpoint_says(place: int, bit: int) -> None:
+    flipped = bytearray(SIGNED)
+    flipped[place % len(flipped)] ^= 1 << bit
+    try:
+        assert verify_checkpoint(bytes(flipped), keys=PUBLIC) == verify_checkpoint(SIGNED, keys=PUBLIC)
+    except ReceiptError as error:
+        assert error.code in {Code.LOG_MALFORMED, Code.LOG_SIGNATURE}

@@ -7,7 +7,8 @@ Everything is recomputed; no field is believed because it is there. Steps, in th
  3. it names this keyset, its software, and a time inside its window                     `_keyset`
  4. it names a channel key of the keyset; and this exchange's key and `enc`              `_channel`
  5. the model is one of those accepted                                                   `_model`
- 6. the commitments are those of this request, response and parameters                   `_commitments`
+ 6. the outcome is that of the answer                                                    `_outcome`
+ 7. the commitments are those of this request, response and parameters                   `_commitments`
 
 The caller has verified the keyset: only then is an answer proven. Left to others: evidence and policy (`verify`), the log
 (`proof`).
@@ -39,9 +40,14 @@ def check_receipt(
     enc: bytes | None,
     key_config: bytes | None,
     models: Collection[bytes] | None,
+    succeeded: bool | None = None,
     checks: Checks | None = None,
 ) -> Receipt:
     """The receipt, after every check that the arguments allow; None leaves a check out, and `checks` then says so.
+
+    Args:
+        models: the package digests that may have answered.
+        succeeded: whether the answer's status is 2xx, so that an answer with a receipt of a failure is not called proven.
 
     Raises:
         ReceiptError: the first `receipt.*` code in the order of the steps above.
@@ -51,6 +57,7 @@ def check_receipt(
     _keyset(receipt, keyset, checks=checks)
     _channel(receipt, keyset, enc=enc, key_config=key_config, checks=checks)
     _model(receipt, models, checks=checks)
+    _outcome(receipt, succeeded, checks=checks)
     _commitments(receipt, request=request, response=response, salts=salts, checks=checks)
     checks.conclude()
     return receipt
@@ -125,8 +132,19 @@ def _model(receipt: Receipt, models: Collection[bytes] | None, *, checks: Checks
     )
 
 
-def _commitments(receipt: Receipt, *, request: bytes | None, response: bytes | None, salts: Salts | None, checks: Checks) -> None:
+def _outcome(receipt: Receipt, succeeded: bool | None, *, checks: Checks) -> None:
     """Step 6."""
+    if succeeded is None:
+        checks.skip("outcome", "the answer's status was not given")
+        return
+    completed = receipt.outcome.status is Status.COMPLETED
+    wanted = Status.COMPLETED.value if succeeded else "another than completed"
+    found = str(receipt.outcome)
+    checks.require(completed == succeeded, Code.RECEIPT_OUTCOME, "outcome", found=found, wanted=wanted, error=ReceiptError)
+
+
+def _commitments(receipt: Receipt, *, request: bytes | None, response: bytes | None, salts: Salts | None, checks: Checks) -> None:
+    """Step 7."""
     if salts is None and not (request is None and response is None):
         raise ReceiptError(Code.RECEIPT_SALTS, found="no salts", wanted="the salts that came with the receipt")
     for data, label, code, found in (

@@ -94,7 +94,8 @@ class Log:
 
     def _push(self, node: bytes) -> None:
         """Add a leaf hash, and every subtree it completes."""
-        for height in range(len(self._levels) + 1):
+        height = 0
+        while True:
             if height == len(self._levels):
                 self._levels.append(bytearray())
             level = self._levels[height]
@@ -102,6 +103,7 @@ class Log:
             if len(level) // merkle.HASH_SIZE % 2:
                 return
             node = merkle.node_hash(bytes(level[-2 * merkle.HASH_SIZE : -merkle.HASH_SIZE]), node)
+            height += 1
 
     def _range(self, start: int, end: int) -> bytes:
         """The hash of leaves `start` to `end`; `start` is a multiple of a power of two not smaller than their number."""
