@@ -106,6 +106,9 @@ def test_a_signature_over_another_payload_type_is_refused() -> None:
 def test_another_payload_type_is_refused() -> None:
     assert code_of(changed(payloadType="text/plain")) is Code.DSSE_PAYLOAD_TYPE
     with pytest.raises(DsseError) as caught:
+        dsse.verify(changed(payloadType="a\x1b[2J" + "b" * 100), payload_type=TYPE, keys=())
+    assert caught.value.found == repr("a\x1b[2J" + "b" * 75)
+    with pytest.raises(DsseError) as caught:
         dsse.unverified_payload(ENVELOPE, payload_type="text/plain")
     assert caught.value.code is Code.DSSE_PAYLOAD_TYPE
 

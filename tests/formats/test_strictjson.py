@@ -136,6 +136,13 @@ def test_a_refused_shape_names_the_place_and_not_the_content() -> None:
     assert (caught.value.found, caught.value.wanted) == ("`$[0].x`", "list")
 
 
+@pytest.mark.parametrize("name", ["secret", "a - at secret", "a - at `$.secret\x1b[2J"])
+def test_an_unknown_member_is_not_quoted(name: str) -> None:
+    with pytest.raises(JsonError) as caught:
+        strictjson.load_as(json.dumps({"x": 1, name: 1}).encode(), Point, limit=100)
+    assert (caught.value.found, caught.value.wanted) == ("the top level", "Point")
+
+
 @given(st.binary(max_size=64))
 @settings(max_examples=50, deadline=None)
 def test_base_64_reads_back(data: bytes) -> None:

@@ -112,7 +112,7 @@ def verify(
     """
     payload, kind, signatures = _parse(envelope, limit=limit)
     if kind != payload_type:
-        raise DsseError(Code.DSSE_PAYLOAD_TYPE, found=kind[:80], wanted=payload_type)
+        raise DsseError(Code.DSSE_PAYLOAD_TYPE, found=f"{kind[:80]!a}", wanted=payload_type)
     message = pae(payload_type, payload)
     for key in keys:
         for signature in signatures:
@@ -128,7 +128,7 @@ def unverified_payload(envelope: bytes, *, payload_type: str, limit: int = MAX_E
     """The payload before any signature is checked: only for finding out which key to look up."""
     payload, kind, _ = _parse(envelope, limit=limit)
     if kind != payload_type:
-        raise DsseError(Code.DSSE_PAYLOAD_TYPE, found=kind[:80], wanted=payload_type)
+        raise DsseError(Code.DSSE_PAYLOAD_TYPE, found=f"{kind[:80]!a}", wanted=payload_type)
     return payload
 
 

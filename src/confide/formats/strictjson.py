@@ -22,6 +22,7 @@ MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493 section 2.2
 T = TypeVar("T")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
+_PATH = re.compile(r" - at (`\$[A-Za-z0-9_.\[\]]*`)\Z")
 
 
 class JsonError(ConfideError):
@@ -131,6 +132,6 @@ def _no_surrogates(value: Any) -> None:
 
 
 def _place(error: Exception) -> str:
-    """`msgspec` messages name the type and the path; both are ours. Values are not quoted in them except enum and tag values."""
-    text = str(error)
-    return text.rsplit(" - at ", maxsplit=1)[-1] if " - at " in text else "the top level"
+    """The path that ends a `msgspec` message. The rest may quote names and values of the input, which must not reach a message."""
+    found = _PATH.search(str(error))
+    return found[1] if found else "the top level"
