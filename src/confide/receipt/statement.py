@@ -122,11 +122,12 @@ def decode(payload: bytes, *, signer: dsse.PublicKey) -> Receipt:
 
 def _require_version(value: object) -> None:
     """Both types come first: a later version may differ in everything else."""
-    found = [value.get("_type"), value.get("predicateType")] if isinstance(value, dict) else []
-    if not all(isinstance(item, str) for item in found) or not found:
+    members = value if isinstance(value, dict) else {}
+    found = [item for item in (members.get("_type"), members.get("predicateType")) if isinstance(item, str)]
+    if len(found) != 2:
         raise ReceiptError(Code.RECEIPT_MALFORMED, found="no types", wanted="an in-toto statement")
     if found != [STATEMENT_TYPE, PREDICATE_TYPE]:
-        raise ReceiptError(Code.RECEIPT_VERSION, found="another statement or predicate type", wanted=PREDICATE_TYPE)
+        raise ReceiptError(Code.RECEIPT_VERSION, found=ascii(" ".join(found))[:160], wanted=f"{STATEMENT_TYPE} {PREDICATE_TYPE}")
 
 
 def _subject(name: str, commitment: bytes) -> Subject:
