@@ -1,8 +1,8 @@
 """X.509 certificates and revocation lists (RFC 5280): loading, windows, one link of a chain, revocation. One loader for all kinds.
 
 AMD's VCEK and VLEK certificates have serial number 0, which RFC 5280 section 4.1.2.2 forbids and `cryptography` deprecates. Only
-`_load_der` meets that warning; it silences exactly that message, and `pyproject.toml` bounds `cryptography` to versions that load
-them. Results of pure functions over exact bytes are memoised (bounded): an intermediate is verified once per process.
+`_load_der` and `serial_number` meet that warning; exactly that message is silenced, and `pyproject.toml` bounds `cryptography` to
+versions that load them. Pure functions of exact bytes are memoised, bounded: an intermediate is verified once per process.
 
 Left to others: which roots are pinned (`roots.py`), vendor extensions (`snp/extensions.py`), fetching (`collateral`).
 """
@@ -12,7 +12,8 @@ import functools
 import re
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -103,6 +104,12 @@ def names(certificate: Certificate) -> Names:
 def common_name(certificate: Certificate) -> str:
     """The one common name of the subject; empty when there is none or several."""
     return names(certificate).common_name
+
+
+def serial_number(certificate: Certificate) -> int:
+    """The serial number, 0 included."""
+    with _serial_number_0():
+        return certificate.serial_number
 
 
 def require_clock(now: datetime) -> None:
@@ -227,8 +234,9 @@ def check_revocation(
         _check_crl(crl, issuer, now=now, revocation=revocation, title=f"revocation list of {name}", checks=checks)
     for title, certificate in chain:
         if used and names(certificate).issuer == names(issuer).subject:
-            revoked = any(crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None for crl in used)
-            serial = f"serial {certificate.serial_number:#x}"
+            number = serial_number(certificate)
+            revoked = any(crl.get_revoked_certificate_by_serial_number(number) is not None for crl in used)
+            serial = f"serial {number:#x}"
             checks.require(
                 not revoked,
                 Code.X509_REVOKED,
@@ -372,14 +380,21 @@ def _crl_verifies(crl: bytes, issuer: Certificate) -> bool:
         return False
 
 
-@functools.lru_cache(maxsize=128)
-def _load_der(der: bytes) -> Certificate:
+@contextmanager
+def _serial_number_0() -> Iterator[None]:
+    """Silence one message of `cryptography`, in this block only. Filters belong to the process, hence the lock."""
     with _filters, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=SERIAL_NUMBER_WARNING, category=CryptographyDeprecationWarning)
-        try:
+        yield
+
+
+@functools.lru_cache(maxsize=128)
+def _load_der(der: bytes) -> Certificate:
+    try:
+        with _serial_number_0():
             return x509.load_der_x509_certificate(der)
-        except (ValueError, TypeError, x509.InvalidVersion) as error:
-            raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM certificate") from None
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM certificate") from None
 
 
 @functools.lru_cache(maxsize=64)

@@ -92,9 +92,9 @@ def _signer(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> N
     if constraints.products is None:
         checks.skip("product", "the policy names none: Milan, Genoa and Turin are accepted")
     else:
-        wanted = ", ".join(constraints.products)
+        wanted = ", ".join(constraints.products) or "none listed"
         _refusal(claims.product in constraints.products, Code.SNP_PRODUCT, "product", claims.product.value, wanted, checks)
-    wanted = ", ".join(key.name for key in constraints.signing_keys)
+    wanted = ", ".join(key.name for key in constraints.signing_keys) or "none listed"
     _refusal(
         claims.signing_key in constraints.signing_keys,
         Code.SNP_SIGNING_KEY_TYPE,

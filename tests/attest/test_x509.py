@@ -1,0 +1,159 @@
+"""The one certificate loader: serial number 0, PEM and DER, bounds; and the bound on `cryptography` that serial number 0 needs."""
+
+import base64
+import contextlib
+import re
+import threading
+import tomllib
+import warnings
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import cryptography.x509
+import pytest
+from cryptography.utils import CryptographyDeprecationWarning
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support import ROOT, refused
+
+from confide.attest import x509
+from confide.attest.roots import AMD_INTERMEDIATES, AMD_ROOTS, pinned
+from confide.codes import Code
+from confide.errors import CollateralError, MisuseError
+from confide_sim import der
+from confide_sim.amd import FalseAmd, FalseChip
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+VCEK = FalseChip(at=NOW).certificate
+ASK = FalseAmd().ask
+
+
+def pem(data: bytes, label: str = "CERTIFICATE") -> bytes:
+    return f"-----BEGIN {label}-----\n".encode() + base64.encodebytes(data) + f"-----END {label}-----\n".encode()
+
+
+def test_cryptography_still_warns_about_serial_number_0_and_the_loader_silences_only_that() -> None:
+    with pytest.warns(CryptographyDeprecationWarning, match=x509.SERIAL_NUMBER_WARNING):
+        cryptography.x509.load_der_x509_certificate(VCEK)
+    x509._load_der.cache_clear()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert x509.serial_number(x509.load_certificate(VCEK)) == 0
+        warnings.warn("another one", CryptographyDeprecationWarning, stacklevel=1)
+    assert [str(item.message) for item in seen] == ["another one"]
+
+
+def test_the_upper_bound_of_cryptography_is_one_that_loads_serial_number_0() -> None:
+    """A release that refuses them must not be installable; raise the bound only after this suite has passed on it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    specifier = next(item for item in project["dependencies"] if item.startswith("cryptography"))
+    lower, upper = map(int, re.fullmatch(r"cryptography>=(\d+),<(\d+)", specifier).groups())  # type: ignore[union-attr]
+    installed = int(version("cryptography").split(".", 1)[0])
+    assert (lower, upper) == (48, 51)
+    assert lower <= installed < upper
+    assert x509.serial_number(x509.load_certificate(VCEK)) == 0
+
+
+def test_certificates_load_in_several_threads() -> None:
+    x509._load_der.cache_clear()
+    loaded: list[int] = []
+    threads = [threading.Thread(target=lambda: loaded.append(x509.serial_number(x509.load_certificate(VCEK)))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loaded == [0] * 8
+
+
+def test_pem_with_text_around_it_and_other_blocks_is_read() -> None:
+    text = b"subject=CN\r\n" + pem(b"\x30\x00", "X509 CRL") + pem(ASK).replace(b"\n", b"\r\n") + b"\x00\n"
+    assert x509.load_certificates(text) == (x509.load_certificate(ASK),)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x30\x82",
+        VCEK[:-1],
+        VCEK + b"\x01",
+        b"\x00" + VCEK,
+        VCEK.hex().encode(),
+        b"-----BEGIN CERTIFICATE-----\n",
+        pem(VCEK[:-1]),
+        pem(ASK).replace(b"M", b"*", 1),
+        b"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
+        pem(ASK, "PRIVATE KEY"),
+        pem(ASK) * 17,
+    ],
+    ids=["empty", "header", "cut", "trailing", "leading", "hex", "open", "cut PEM", "odd", "short base 64", "other label", "17"],
+)
+def test_what_is_no_certificate_is_malformed(data: bytes) -> None:
+    with refused(Code.X509_MALFORMED):
+        x509.load_certificates(data)
+
+
+def test_certificates_of_another_version_are_malformed() -> None:
+    body = VCEK.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+    with refused(Code.X509_MALFORMED):
+        x509.load_certificates(body)
+
+
+def test_several_certificates_are_not_one() -> None:
+    assert len(x509.load_certificates(pem(ASK) + pem(VCEK))) == 2
+    with refused(Code.X509_MALFORMED):
+        x509.load_certificate(pem(ASK) + pem(VCEK))
+
+
+def test_bundles_and_lists_are_bounded_before_they_are_parsed() -> None:
+    with refused(Code.X509_TOO_LARGE):
+        x509.load_certificates(bytes(x509.MAX_BUNDLE + 1))
+    with refused(Code.X509_TOO_LARGE):
+        x509.load_crls(bytes(x509.MAX_CRL + 1))
+
+
+def test_a_certificate_is_no_list() -> None:
+    with refused(Code.X509_MALFORMED):
+        x509.load_crls(ASK)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.binary(max_size=200) | st.integers(0, len(VCEK) - 1).map(lambda at: VCEK[:at] + bytes((VCEK[at] ^ 0x55,)) + VCEK[at + 1 :])
+)
+def test_hostile_bytes_give_a_certificate_or_our_own_error(data: bytes) -> None:
+    with contextlib.suppress(CollateralError):
+        x509.load_certificates(data)
+
+
+def test_a_signature_algorithm_without_parameters_is_named() -> None:
+    amd = FalseAmd()
+    bare = x509_algorithm(der.seq(der.oid("1.2.840.113549.1.1.10")))
+    for algorithm in (bare, x509_algorithm(der.seq(der.oid("1.2.840.113549.1.1.10"), der.null()))):
+        try:
+            loaded = x509.load_certificate(amd.issue_ask(algorithm=algorithm))
+        except CollateralError:
+            continue
+        assert x509.signature_name(loaded) != x509.PSS_SHA384
+
+
+def x509_algorithm(identifier: bytes) -> object:
+    from confide_sim.x509 import Algorithm, pss  # noqa: PLC0415 - only here
+
+    return Algorithm(identifier, pss().sign)
+
+
+def test_amds_roots_and_intermediates_are_the_pinned_ones() -> None:
+    assert [root.name for root in AMD_ROOTS] == ["ARK-Milan", "ARK-Genoa", "ARK-Turin"]
+    assert all(not root.simulated for root in AMD_ROOTS)
+    roots = [x509.load_certificate(root.der) for root in AMD_ROOTS]
+    assert all(x509.signed_by(root, root) for root in roots)
+    assert all(x509.signature_name(root) == x509.PSS_SHA384 for root in roots)
+    for data in AMD_INTERMEDIATES:
+        assert sum(x509.signed_by(x509.load_certificate(data), root) for root in roots) == 1
+
+
+def test_a_replaced_root_stops_the_import() -> None:
+    with pytest.raises(MisuseError) as caught:
+        pinned("ARK-Milan", b"another", "00" * 32)
+    assert caught.value.code is Code.X509_ROOT
