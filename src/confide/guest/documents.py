@@ -78,8 +78,8 @@ class DocumentSource:
         Raises:
             GuestError: `guest.nonce`, `guest.busy` when too many wait, `guest.quote` when the device fails.
         """
-        if len(nonce) != NONCE_SIZE:
-            raise GuestError(Code.GUEST_NONCE, found=f"{len(nonce)} bytes", wanted=f"{NONCE_SIZE} bytes")
+        if len(nonce) != NONCE_SIZE or nonce == NO_NONCES:  # no verifier takes zero for a nonce
+            raise GuestError(Code.GUEST_NONCE, found=f"{len(nonce)} bytes", wanted=f"{NONCE_SIZE} random bytes")
         waiter = self._waiting.get(nonce)
         if waiter is None:
             if len(self._waiting) >= self._limits.waiting:

@@ -21,7 +21,6 @@ from confide.engine.engine import Engine
 from confide.engine.results import ClassificationOutput, EmbeddingOutput, Result, Timing
 from confide.errors import ConfideError, ReceiptError
 from confide.formats import strictjson
-from confide.receipt.model import Scalar
 from confide.server import NodeError
 from confide.server.asgi import Receive, Reply, Scope, Send, header, media_type, read_body, send_reply
 from confide.server.channel import Channel, require_channel
@@ -32,19 +31,22 @@ from confide.server.proof import Proof
 PIPELINES = "/v1/pipelines/"
 RECEIPTS = "/v1/receipts/"
 DIGEST_HEADER = b"confide-model-digest"
-MAX_PARAMETERS = 32
+MAX_PARAMETERS = 16
 _JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")
 Encoding = Literal["float", "base64"]
+# All of them together, each character six bytes when escaped and base 64 twice, fit the trailer with the salts (64 KiB).
+ParameterName = Annotated[str, Meta(max_length=32)]
+ParameterValue = bool | int | float | Annotated[str, Meta(max_length=128)]
 
 
 class PipelineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /v1/pipelines/{model}`."""
 
     inputs: Annotated[list[str], Meta(min_length=1)]
-    parameters: Annotated[dict[str, Scalar], Meta(max_length=MAX_PARAMETERS)] = {}
+    parameters: Annotated[dict[ParameterName, ParameterValue], Meta(max_length=MAX_PARAMETERS)] = {}
     encoding_format: Encoding = "float"
 
 

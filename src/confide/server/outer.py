@@ -21,21 +21,28 @@ from typing import Protocol
 from confide.attest.document import MEDIA_TYPE as EVIDENCE
 from confide.codes import Code
 from confide.errors import ChannelError, ConfideError
+from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, OHTTP_CHUNKED_RESPONSE
 from confide.seal.keyconfig import OHTTP_KEYS
 from confide.seal.ohttp import OHTTP_REQUEST, OHTTP_RESPONSE
+from confide.seal.problems import PROBLEM_KEY, problem_type
 from confide.server import NodeError
 from confide.server.asgi import Receive, Reply, Scope, Send, declared_length, media_type, read_body, send_reply
 from confide.server.config import Limits
-from confide.server.problems import OHTTP_KEY, outside
+from confide.server.problems import outside
 from confide.server.sealed import SealedApp, describe
 
 log = logging.getLogger("confide.node")
 _NONCE = re.compile(rb"nonce=([0-9a-f]{64})\Z")
 _NO_STORE = (b"cache-control", b"no-store")
 _TEXT = (b"content-type", b"text/plain")
-_SEALED_HEADERS = ((b"content-type", OHTTP_RESPONSE.encode()), _NO_STORE)
-_KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=OHTTP_KEY, status=422)
-_BAD_SEAL = outside(Code.OHTTP_TRUNCATED, status=400)
+_WHOLE, _CHUNKED = OHTTP_REQUEST.encode(), OHTTP_CHUNKED_REQUEST.encode()
+_SEALED_HEADERS = {
+    _WHOLE: ((b"content-type", OHTTP_RESPONSE.encode()), _NO_STORE),
+    _CHUNKED: ((b"content-type", OHTTP_CHUNKED_RESPONSE.encode()), _NO_STORE),
+}
+# Two answers for every way of not opening: the key problem, and "not a sealed request", which its sender knows anyway.
+_KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=PROBLEM_KEY)
+_BAD_SEAL = outside(Code.OHTTP_TRUNCATED)
 _ROUTE, _METHOD = outside(Code.NODE_ROUTE), outside(Code.NODE_METHOD)
 _STARTING, _DRAINING, _BUSY = outside(Code.NODE_STARTING), outside(Code.NODE_DRAINING), outside(Code.NODE_BUSY)
 _INTERNAL, _MEDIA = outside(Code.NODE_INTERNAL), outside(Code.NODE_MEDIA_TYPE)
@@ -112,20 +119,25 @@ class OuterApp:
         try:
             return await self._answer(self._sealed, scope, receive)
         finally:
-            self.in_flight -= 1
-            if self._draining and not self.in_flight:
-                self._idle.set()
+            self._leave()
+
+    def _leave(self) -> None:
+        self.in_flight -= 1
+        if self._draining and not self.in_flight:
+            self._idle.set()
 
     async def _answer(self, sealed: SealedApp, scope: Scope, receive: Receive) -> Reply:
         started = time.perf_counter()
-        if media_type(scope) != OHTTP_REQUEST.encode():
+        kind = media_type(scope)
+        if kind not in _SEALED_HEADERS:
             return _MEDIA
         declared_length(scope, limit=self._limits.request_bytes)
         body = await read_body(receive, limit=self._limits.request_bytes, seconds=self._limits.read_ms / 1e3)
+        answer = sealed.answer if kind == _WHOLE else sealed.answer_chunked
         try:
-            reply = Reply(200, _SEALED_HEADERS, await sealed.answer(body))
+            reply = Reply(200, _SEALED_HEADERS[kind], await answer(body))
         except ChannelError as error:
-            reply = _unopened(error)
+            reply = _KEY_PROBLEM if problem_type(error) == PROBLEM_KEY else _BAD_SEAL
         if self._access_log:
             elapsed = (time.perf_counter() - started) * 1e3
             log.info("ohttp status=%d in=%d out=%d ms=%.1f", reply.status, len(body), len(reply.body), elapsed)
@@ -156,10 +168,3 @@ class OuterApp:
 
 def _document(document: bytes) -> Reply:
     return Reply(200, ((b"content-type", EVIDENCE.encode()), _NO_STORE), document)
-
-
-def _unopened(error: ChannelError) -> Reply:
-    """Two answers for every way of not opening: the key problem of RFC 9458 section 5.3, and "not a sealed request" for what is too
-    short or too long to be one, which its sender knows anyway.
-    """
-    return _BAD_SEAL if error.code in {Code.OHTTP_TRUNCATED, Code.OHTTP_TOO_LARGE} else _KEY_PROBLEM

@@ -7,14 +7,15 @@ decapsulation fails (RFC 9458 section 5.3). Inside, only the client reads: the e
 from confide.codes import Code
 from confide.errors import ConfideError
 from confide.formats import strictjson
+from confide.seal.problems import PROBLEM_OTHER
 from confide.server.asgi import Reply
 
-OHTTP_KEY = "https://iana.org/assignments/http-problem-types#ohttp-key"  # RFC 9458 section 5.3
 _PROBLEM = ((b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"))
 _JSON = ((b"content-type", b"application/json"),)
 
 STATUS: dict[Code, int] = {
     Code.NODE_BAD_REQUEST: 400,
+    Code.OHTTP_TRUNCATED: 400,
     Code.NODE_UNSEALED: 403,
     Code.NODE_ROUTE: 404,
     Code.NODE_UNKNOWN_MODEL: 404,
@@ -35,6 +36,7 @@ STATUS: dict[Code, int] = {
     Code.GUEST_NONCE: 400,
     Code.GUEST_BUSY: 503,
     Code.GUEST_QUOTE: 503,
+    Code.OHTTP_DECAPSULATION: 422,
     Code.OHTTP_REPLAYED: 409,
     Code.OHTTP_REPLAY_STORE_FULL: 503,
     Code.ENGINE_UNKNOWN_MODEL: 404,
@@ -43,6 +45,24 @@ STATUS: dict[Code, int] = {
     Code.ENGINE_WORKER_DIED: 503,
     Code.ENGINE_STOPPED: 503,
     Code.ENGINE_TIMEOUT: 504,
+}
+_FOR_STRANGERS = {
+    Code.NODE_BAD_REQUEST,
+    Code.NODE_UNSEALED,
+    Code.NODE_ROUTE,
+    Code.NODE_METHOD,
+    Code.NODE_TOO_SLOW,
+    Code.NODE_TOO_LARGE,
+    Code.NODE_MEDIA_TYPE,
+    Code.NODE_BUSY,
+    Code.NODE_INTERNAL,
+    Code.NODE_STARTING,
+    Code.NODE_DRAINING,
+    Code.GUEST_NONCE,
+    Code.GUEST_BUSY,
+    Code.GUEST_QUOTE,
+    Code.OHTTP_DECAPSULATION,
+    Code.OHTTP_TRUNCATED,
 }
 _CLOSING = {Code.NODE_TOO_LARGE, Code.NODE_TOO_SLOW, Code.NODE_BUSY, Code.NODE_MEDIA_TYPE, Code.NODE_BAD_REQUEST}
 _RETRY = {429, 503}
@@ -53,9 +73,10 @@ def status_of(error: ConfideError) -> int:
     return STATUS.get(error.code, 400)
 
 
-def outside(code: Code, *, type_uri: str = "about:blank", status: int | None = None) -> Reply:
-    """The fixed problem details of a code: its meaning, and nothing about this request."""
-    status = status or STATUS.get(code, 400)
+def outside(code: Code, *, type_uri: str = PROBLEM_OTHER) -> Reply:
+    """The fixed problem details of a code: its meaning, and nothing of this request. A code that is not for strangers is a 500."""
+    code = code if code in _FOR_STRANGERS else Code.NODE_INTERNAL
+    status = STATUS[code]
     body = {"type": type_uri, "title": code.meaning, "status": status, "code": code.value}
     headers = _PROBLEM + (((b"retry-after", b"1"),) if status in _RETRY else ())
     if code in _CLOSING:  # a body that was not read must not keep the connection

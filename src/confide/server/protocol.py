@@ -29,7 +29,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._in_head = False
         self._head_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Count connections; give the first request its time."""
@@ -37,11 +38,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.limits.connections:
             self._refuse(_FULL)
         else:
-            self._arm(self.limits.header_ms)
+            self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing may fire for a connection that is gone."""
-        self._disarm()
+        self._got_head()
+        self._caught_up()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -54,8 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         if self._head_bytes > self.limits.header_bytes:
             self._refuse(_HEADERS)
-        elif self._timer is None:
-            self._arm(self.limits.header_ms)
+        elif self._head_timer is None:
+            self._expect_head()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -65,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole: its fields are bounded too, for those that came in one piece."""
         self._in_head = False
-        self._disarm()
+        self._got_head()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.limits.header_bytes:
             self._refuse(_HEADERS)
             return
@@ -90,12 +92,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The reader is slower than we write: it has its time."""
         super().pause_writing()
-        self._arm(self.limits.write_ms, self.transport.abort)
+        self._caught_up()
+        self._write_timer = self.loop.call_later(self.limits.write_ms / 1e3, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It has caught up."""
         super().resume_writing()
-        self._disarm()
+        self._caught_up()
 
     def timeout_keep_alive_handler(self) -> None:
         """Idle for too long: close, and do not wait for a reader that never reads."""
@@ -104,22 +107,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _refuse(self, answer: bytes) -> None:
-        self._disarm()
         if not self.transport.is_closing():
             self.transport.write(answer)
             self.transport.close()
 
-    def _arm(self, milliseconds: int, action: Any = None) -> None:
-        self._disarm()
-        self._timer = self.loop.call_later(milliseconds / 1e3, action or self._too_slow)
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.limits.header_ms / 1e3, self._refuse, _SLOW)
 
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _got_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-    def _too_slow(self) -> None:
-        self._refuse(_SLOW)
+    def _caught_up(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 def bounded(limits: Limits) -> type[BoundedProtocol]:

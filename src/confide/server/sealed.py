@@ -17,8 +17,9 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from confide.codes import Code
-from confide.errors import ConfideError
+from confide.errors import ChannelError, ConfideError
 from confide.seal import bhttp
+from confide.seal.chunked import ChunkedRequestOpener
 from confide.seal.ohttp import INNER_AUTHORITY, Gateway, OpenedError
 from confide.server import NodeError
 from confide.server.asgi import App, Headers, Message, Receive, Reply, Scope
@@ -48,15 +49,36 @@ class SealedApp:
         except OpenedError as error:  # replayed, or the store is full: opened, so answered inside; no receipt, nothing ran
             return error.sealer.seal(self._refusal(error))
         channel = Channel(surface="ohttp", key_config=opened.key_config.raw, enc=opened.enc)
-        sealed: bytes = opened.sealer.seal(await self._respond(opened.message, channel))
-        return sealed
+        return opened.sealer.seal(await self._respond(opened.message, channel))
+
+    async def answer_chunked(self, body: bytes) -> bytes:
+        """The chunked answer to a whole `message/ohttp-chunked-req` body. Nothing runs before its final chunk was opened.
+
+        Raises:
+            ChannelError: its first chunk could not be opened.
+        """
+        opener = ChunkedRequestOpener(self._gateway.keys, max_message=self._gateway.max_message)
+        try:
+            message = b"".join((*opener.feed(body), opener.close()))
+        except ChannelError as error:
+            if opener.sealer is None:
+                raise
+            return opener.sealer.finish(self._refusal(error))  # a later chunk failed: whoever sealed the first one is told
+        if opener.sealer is None or opener.encapsulation is None:  # a final chunk alone opens as the first
+            raise ChannelError(Code.OHTTP_TRUNCATED, found="no chunk", wanted="a sealed request")
+        encapsulation = opener.encapsulation
+        channel = Channel(surface="ohttp-chunked", key_config=encapsulation.key_config.raw, enc=encapsulation.enc)
+        return opener.sealer.finish(await self._respond(message, channel))
 
     async def _respond(self, message: bytes, channel: Channel) -> bytes:
         """The padded binary HTTP answer, receipt included."""
         reply = await self._run(message, channel)
-        prefix = bhttp.encode_response_prefix(reply.status, reply.headers, reply.body)
-        trailers = self._proof.trailers(channel, request=message, response=prefix)
-        return bhttp.finish_response(prefix, trailers, self._pad)
+        try:
+            prefix = bhttp.encode_response_prefix(reply.status, reply.headers, reply.body)
+            trailers = self._proof.trailers(channel, request=message, response=prefix)
+            return bhttp.finish_response(prefix, trailers, self._pad)
+        except Exception as error:  # noqa: BLE001 - an answer that cannot be proven is not given
+            return self._refusal(_internal(error))
 
     def _refusal(self, error: ConfideError) -> bytes:
         reply = inside(error)
@@ -76,8 +98,7 @@ class SealedApp:
             return inside(NodeError(Code.NODE_TIMEOUT, wanted=f"an answer within {self._run_seconds} s"))
         except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a coarse answer (DESIGN rule 10)
             channel.failed(Code.NODE_INTERNAL)
-            log.error("node.internal: %s", describe(error))  # noqa: TRY400 - a traceback may show content
-            return inside(NodeError(Code.NODE_INTERNAL))
+            return inside(_internal(error))
 
     async def _call(self, request: bhttp.Request, channel: Channel) -> Reply:
         sent: list[Message] = []
@@ -130,6 +151,12 @@ def _collect(sent: list[Message]) -> Reply:
         raise RuntimeError("the inner application did not complete its answer")
     headers: Headers = tuple((bytes(name), bytes(value)) for name, value in sent[0].get("headers", ()))
     return Reply(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+def _internal(error: Exception) -> NodeError:
+    """What the client hears of a bug: its code. What the operator hears: type and place."""
+    log.error("node.internal: %s", describe(error))
+    return NodeError(Code.NODE_INTERNAL)
 
 
 def describe(error: BaseException) -> str:

@@ -100,15 +100,20 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(config: NodeConfig, listener: socket.socket, *, announce: Announce | None = None) -> None:
-    """Serve on a socket that listens already; returns when the node has stopped."""
+async def serve(
+    config: NodeConfig, listener: socket.socket, *, announce: Announce | None = None, stop: asyncio.Event | None = None
+) -> None:
+    """Serve on a socket that listens already; returns when the node has stopped, by signal or because `stop` was set."""
     app = OuterApp(config.limits, access_log=config.access_log)
     server = _Server(_uvicorn(config, app), app)
+    watching = asyncio.create_task(_watch(stop, server)) if stop is not None else None
     starting = asyncio.create_task(_start(config, app, server, url_of(listener), announce))
     try:
         await server.serve(sockets=[listener])
     finally:
         app.drain()
+        if watching is not None:
+            watching.cancel()
         if not starting.done():
             starting.cancel()
         await asyncio.wait([starting])
@@ -116,6 +121,11 @@ async def serve(config: NodeConfig, listener: socket.socket, *, announce: Announ
             await starting.result().stop()
     if not starting.cancelled():
         starting.result()
+
+
+async def _watch(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    await stop.wait()
+    server.handle_exit(signal.SIGTERM, None)
 
 
 async def _start(config: NodeConfig, app: OuterApp, server: uvicorn.Server, url: str, announce: Announce | None) -> Node:

@@ -1,0 +1,211 @@
+"""HTTP from strangers on a real socket: endless headers, slow heads, silent and deaf connections, too many of them, nonsense."""
+
+import select
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from tests.server.running import Served, served
+
+from confide.seal import ohttp
+
+HEAD = b"POST /ohttp HTTP/1.1\r\nhost: x\r\ncontent-type: message/ohttp-req\r\n"
+GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Served]:
+    """One node with short times and small bounds for this whole file."""
+    limits: dict[str, Any] = {
+        "limits__header_ms": 400,
+        "limits__read_ms": 400,
+        "limits__write_ms": 400,
+        "limits__idle_ms": 1000,
+        "limits__header_bytes": 4096,
+        "limits__connections": 16,
+        "limits__request_bytes": 65536,
+    }
+    with served(models={}, **limits) as running:
+        yield running
+
+
+def read(connection: socket.socket) -> bytes:
+    """Everything until the other side closes."""
+    parts = []
+    try:
+        while part := connection.recv(1 << 16):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def exchange(node: Served, *parts: bytes, pause: float = 0.0) -> bytes:
+    with node.connect() as connection:
+        for part in parts:
+            try:
+                connection.sendall(part)
+            except (BrokenPipeError, ConnectionResetError):
+                break
+            time.sleep(pause)
+        return read(connection)
+
+
+def alive(node: Served) -> None:
+    assert httpx.get(f"{node.url}/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"GET /healthz HTTP/1.1\r\n", *[b"x-%d: %s\r\n" % (n, b"a" * 500) for n in range(40)]],
+        [b"GET /healthz HTTP/1.1\r\nx: ", *[b"a" * 1000] * 40],
+        [b"GET /" + b"a" * 5000, b"a" * 5000],
+        [b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 5000 + b"\r\n\r\n"],
+        [b"GET /healthz?" + b"a" * 5000 + b" HTTP/1.1\r\nhost: x\r\n\r\n"],
+    ],
+    ids=["many headers", "an endless value", "an endless path", "a long value at once", "a long query at once"],
+)
+def test_headers_over_the_bound_are_refused(node: Served, parts: list[bytes]) -> None:
+    answer = exchange(node, *parts, pause=0.002)
+    assert answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400")) or not answer
+    assert b"200" not in answer
+    alive(node)
+
+
+@pytest.mark.parametrize("begun", [b"", b"G", b"GET /healthz HTTP/1.1\r\nhost: x\r\n", GET + b"GET /he"])
+def test_a_head_that_does_not_come_ends_the_connection(node: Served, begun: bytes) -> None:
+    started = time.monotonic()
+    answer = exchange(node, begun)
+    assert answer.endswith(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    assert 0.3 < time.monotonic() - started < 3
+
+
+def test_a_dripping_head_ends_in_time(node: Served) -> None:
+    started = time.monotonic()
+    exchange(node, *[bytes([byte]) for byte in HEAD], pause=0.03)
+    assert time.monotonic() - started < 3
+
+
+def test_a_dripping_body_ends_in_time(node: Served) -> None:
+    answer = exchange(node, HEAD + b"content-length: 1000\r\n\r\n", *[b"x"] * 30, pause=0.03)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"node.too_slow" in answer
+    alive(node)
+
+
+def test_an_idle_connection_is_closed(node: Served) -> None:
+    started = time.monotonic()
+    assert exchange(node, GET).count(b"HTTP/1.1 200") == 1
+    assert time.monotonic() - started < 4
+
+
+def test_one_connection_serves_many_requests_pipelined_or_not(node: Served) -> None:
+    last = GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+    assert exchange(node, GET, GET, GET * 3 + last, pause=0.01).count(b"HTTP/1.1 200") == 6
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"content-length: 65537\r\n\r\n", b"413"),
+        (b"content-length: 99999999999999999\r\n\r\n", b"413"),
+        (b"transfer-encoding: chunked\r\n\r\n" + b"4000\r\n" + b"x" * 0x4000 + b"\r\n", b"413"),
+        (b"content-length: -1\r\n\r\n", b"400"),
+        (b"content-length: 5\r\ncontent-length: 6\r\n\r\n", b"400"),
+        (b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", b"400"),
+        (b"transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n", b"400"),
+    ],
+)
+def test_a_body_that_is_too_large_or_ambiguous_is_refused_and_the_connection_closed(
+    node: Served, head: bytes, status: bytes
+) -> None:
+    more = [b"4000\r\n" + b"x" * 0x4000 + b"\r\n"] * 8 if b"4000" in head else []
+    answer = exchange(node, HEAD + head, *more)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    alive(node)
+
+
+def test_a_body_behind_a_refused_head_is_not_swallowed_for_ever(node: Served) -> None:
+    """405 is answered at once; whoever goes on sending is cut off."""
+    with node.connect() as connection:
+        connection.sendall(b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            connection.sendall(bytes(200_000_000))
+    alive(node)
+
+
+def test_a_reader_that_never_reads_is_cut_off(node: Served) -> None:
+    with node.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = b"GET /.well-known/confide/evidence HTTP/1.1\r\nhost: x\r\n\r\n"
+        deadline = time.monotonic() + 8
+        connection.setblocking(False)
+        cut = False
+        while not cut and time.monotonic() < deadline:
+            _, writable, broken = select.select([], [connection], [connection], 0.05)
+            try:
+                if writable:
+                    connection.send(request)
+                cut = bool(broken)
+            except BlockingIOError:
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                cut = True
+        assert cut
+    alive(node)
+
+
+def test_connections_beyond_the_bound_are_told_and_closed(node: Served) -> None:
+    held = [node.connect() for _ in range(16)]
+    try:
+        time.sleep(0.05)
+        assert exchange(node, GET).startswith(b"HTTP/1.1 503")
+    finally:
+        for connection in held:
+            connection.close()
+    time.sleep(0.2)
+    alive(node)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x00" * 64,
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+    ],
+    ids=["TLS", "HTTP/2", "zeros", "no path", "version"],
+)
+def test_nonsense_is_a_400(node: Served, nonsense: bytes) -> None:
+    answer = exchange(node, nonsense)
+    assert answer.startswith(b"HTTP/1.1 400")
+    alive(node)
+
+
+def test_an_upgrade_is_not_taken(node: Served) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n"
+    assert b"101" not in exchange(node, head).split(b"\r\n", 1)[0]
+    alive(node)
+
+
+def test_clients_that_leave_at_any_stage_leave_nothing_behind(node: Served) -> None:
+    stages = [b"", b"POST", HEAD, HEAD + b"content-length: 5000\r\n\r\n", HEAD + b"content-length: 5000\r\n\r\n" + b"x" * 2500]
+    for stage in stages * 8:
+        with node.connect() as connection:
+            connection.sendall(stage)
+    time.sleep(0.3)
+    assert node.node is not None
+    assert node.node.app.in_flight == 0
+    alive(node)
+
+
+def test_answers_carry_no_clock_and_no_server_name(node: Served) -> None:
+    for reply in (httpx.get(f"{node.url}/healthz"), httpx.post(f"{node.url}/ohttp", headers={"content-type": ohttp.OHTTP_REQUEST})):
+        assert "date" not in reply.headers
+        assert "server" not in reply.headers

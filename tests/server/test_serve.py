@@ -1,0 +1,232 @@
+"""Running and stopping: ports, signals, draining, what is left afterwards, and what a restart changes."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.server.running import Inside, config, packages, served, until, with_node
+
+from confide.codes import Code
+from confide.errors import ConfideError, PackageError
+from confide.guest import GuestError
+from confide.receipt.checkpoint import verify_checkpoint
+from confide.seal import bhttp, ohttp
+from confide.seal.keyconfig import parse_key_config
+from confide.seal.problems import PROBLEM_KEY
+from confide.server import NodeError
+from confide.server.node import prepare_node
+from confide.server.serve import listen, run, url_of
+
+MODELS = bhttp.encode_request(bhttp.Request(b"GET", b"https", ohttp.INNER_AUTHORITY, b"/v1/models"))
+SCRIPT = """
+import sys
+from confide.server.config import load_config
+from confide.server.serve import run
+run(load_config(environ={}, flags={"tee": "simulated", "port": 0, "workers": 1, "checkpoint_path": sys.argv[1]}),
+    announce=lambda url, node: print(url, flush=True))
+print("stopped", flush=True)
+"""
+
+
+@contextmanager
+def process(checkpoint: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A node in a process of its own, as `confide serve` is."""
+    path = os.pathsep.join(sys.path)
+    child = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(checkpoint)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": path, "PATH": os.environ["PATH"]},
+    )
+    try:
+        assert child.stdout is not None
+        yield child, child.stdout.readline().strip()
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_gracefully_and_leaves_a_closing_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
+    checkpoint = tmp_path / "closing.json"
+    with process(checkpoint) as (child, url):
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        child.send_signal(number)
+        out, err = child.communicate(timeout=30)
+        assert (child.returncode, out.strip(), err) == (0, "stopped", "")
+    assert b'"payloadType":"application/vnd.confide.checkpoint+json"' in checkpoint.read_bytes()
+
+
+def test_a_port_in_use_is_named_before_anything_loads() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(NodeError) as refused:
+            run(config(port=port, models={"missing": "/nonexistent"}))
+        assert refused.value.code is Code.NODE_ADDRESS
+        assert str(port) in refused.value.found
+        assert "port 0" in refused.value.hint
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "256.1.1.1"])
+def test_an_address_that_is_not_ours_is_named(host: str) -> None:
+    with pytest.raises(NodeError) as refused:
+        listen(host, 0)
+    assert refused.value.code is Code.NODE_ADDRESS
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - for a moment, and nobody is answered
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "http://127.0.0.1:"), (EVERYWHERE, "http://127.0.0.1:"), ("::1", "http://[::1]:")]
+)
+def test_the_url_reaches_the_socket_from_here(host: str, shown: str) -> None:
+    try:
+        listener = listen(host, 0)
+    except NodeError:
+        pytest.skip(f"this machine has no {host}")
+    with listener:
+        assert url_of(listener).startswith(shown)
+
+
+def test_a_start_that_fails_is_raised_and_leaves_nothing_running(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(PackageError):
+        run(config(models={"missing": tmp_path / "none"}))
+    with pytest.raises(GuestError):
+        run(config(tee="nitro"))
+    with pytest.raises(PackageError) as refused:
+        run(config(models={"encoder": {"path": str(packages()["encoder"]), "digest": "0" * 64}}))
+    assert refused.value.code is Code.PACKAGE_DIGEST
+    assert threading.active_count() <= before + 2  # the default executor's threads may linger
+
+
+def test_no_worker_outlives_a_start_that_fails() -> None:
+    """The TEE fails after the workers have started."""
+
+    class Broken:
+        kind, simulated = "snp", True
+
+        def quote(self, _: bytes) -> None:
+            raise OSError(5, "Input/output error")
+
+    async def start() -> None:
+        await prepare_node(config(), tee=Broken())  # type: ignore[arg-type]
+
+    before = _children()
+    with pytest.raises(ConfideError) as refused:
+        asyncio.run(start())
+    assert refused.value.code is Code.GUEST_QUOTE
+    deadline = time.monotonic() + 5
+    while _children() != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _children() == before
+
+
+def _children() -> set[str]:
+    return {path.name for path in Path("/proc").iterdir() if path.name.isdigit() and _parent(path) == os.getpid()}
+
+
+def _parent(path: Path) -> int:
+    try:
+        fields = (path / "stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == "Z" else int(fields[1])
+
+
+def test_stopping_waits_for_requests_in_flight_wipes_keys_and_closes_the_log() -> None:
+    async def test(node: Inside) -> None:
+        running = [asyncio.create_task(node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"] * 64})) for _ in range(4)]
+        await until(lambda: node.node.app.in_flight == 4)
+        receipt_keys = node.node.keyset.receipt_keys
+        await node.node.stop()
+        answers = await asyncio.gather(*running)
+        assert [answer.status for answer in answers] == [200] * 4
+        assert all(answer.receipt is not None for answer in answers)
+        assert node.node.closing_checkpoint is not None
+        closing = verify_checkpoint(node.node.closing_checkpoint, keys=receipt_keys)
+        assert (closing.closing, closing.size) == (True, 4)
+        assert "wiped" in repr(node.node.keys)
+        assert node.node.key_store.configs == ()
+        assert (await node.post(ohttp.seal_request(node.key, MODELS).body)).status_code == 503
+        await node.node.stop()  # twice is once
+
+    with_node(test)
+
+
+def test_a_request_that_never_ends_does_not_keep_the_node(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(node: Inside) -> None:
+        async def slow(*_: object) -> None:
+            await asyncio.sleep(30)
+
+        node.node.inner._engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test
+        hanging = asyncio.create_task(node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"]}))
+        await until(lambda: node.node.app.in_flight == 1)
+        await asyncio.wait_for(node.node.stop(), 5)
+        hanging.cancel()
+        await asyncio.wait([hanging])
+
+    with_node(test, limits__drain_ms=50)
+    assert "1 requests unfinished" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_stop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(node: Inside) -> None:
+        await node.node.stop()
+        assert node.node.closing_checkpoint is not None
+
+    with_node(test, checkpoint_path=str(tmp_path / "none" / "x.json"))
+    assert "closing checkpoint not written" in caplog.text
+
+
+def test_a_restart_has_new_keys_and_refuses_what_was_sealed_to_the_old_ones() -> None:
+    with served() as first:
+        assert first.node is not None
+        old = first.node.keyset
+    with served() as second:
+        assert second.node is not None
+        new = second.node.keyset
+        assert (new.software_digest, new.config_digest, new.models) == (old.software_digest, old.config_digest, old.models)
+        assert new.node_id != old.node_id
+        assert set(new.receipt_keys).isdisjoint(old.receipt_keys)
+        for key in old.ohttp_keys:
+            sealed = ohttp.seal_request(parse_key_config(key.config), MODELS)
+            reply = httpx.post(f"{second.url}/ohttp", content=sealed.body, headers={"content-type": ohttp.OHTTP_REQUEST})
+            assert (reply.status_code, reply.json()["type"]) == (422, PROBLEM_KEY)
+
+
+def test_a_restarted_node_is_the_same_false_chip_with_the_same_measurement() -> None:
+    reports = []
+    for _ in range(2):
+        with served(models={}) as running:
+            assert running.node is not None
+            reports.append(running.node.documents._tee.chip.report(report_data=bytes(64))[0x1A0:0x1E0])  # type: ignore[attr-defined]
+    assert reports[0] == reports[1]
+
+
+def test_while_models_load_the_node_lives_and_is_not_ready() -> None:
+    with served(models={}) as running:
+        assert httpx.get(f"{running.url}/healthz").status_code == 200
+        assert httpx.get(f"{running.url}/readyz").status_code == 200
+
+
+def test_keep_alive_connections_close_when_the_node_stops() -> None:
+    with served(models={}) as running, httpx.Client(base_url=running.url) as client:
+        assert client.get("/readyz").status_code == 200
+        started = time.monotonic()
+        running.stop()
+        assert time.monotonic() - started < 5
+        with pytest.raises(httpx.TransportError):
+            client.get("/healthz")
