@@ -153,6 +153,7 @@ def use(clock: Clock, url: str, policy: Policy) -> list[confide.Answer]:
             judged = node.run("triage", MESSAGES)
             for label, message in zip(judged.labels, MESSAGES, strict=True):
                 print(f"  {label.score:6.0%}   {label.label:<14} {message}")
+            print("\n  (made for this demo from 320 sentences of our own: not a medical device)")
             if any(text.encode() in body for text in (*SENTENCES, *MESSAGES) for body in transport.bodies):
                 raise SystemExit("error: text went out in the clear; this must never happen, please report it")
             sizes = " and ".join(f"{len(body):,}" for body in transport.bodies)
@@ -168,8 +169,9 @@ def prove(clock: Clock, policy: Policy, answers: list[confide.Answer]) -> None:
             result = saved.verify(saved.Saved(kept.receipt or b"", kept.bundle, kept.request, kept.response, kept.salts), policy)
             digest = result.receipt.model.package.hex()[:16] if result.receipt.model else "none"
             print(f"  receipt {result.receipt.log_index}: {answer.model} (digest {digest}...) gave this answer to this question;")
-            print(f"             {len(result.checks)} checks hold, {len(result.not_checked)} are listed as not made; SIMULATED")
-        print(f"\n  wrote {OUT}/: receipt.json, and what it is about (request, response, salts) and rests on (bundle, policy)")
+            print(f"             {len(result.checks)} checks hold; {len(result.not_checked)} things were not checked; SIMULATED")
+        print("\n  (the first command below lists what was not checked, and why)")
+        print(f"  wrote {OUT}/: receipt.json, and what it is about (request, response, salts) and rests on (bundle, policy)")
 
 
 def refuse(clock: Clock, url: str, policy: Policy) -> None:
@@ -212,6 +214,7 @@ def ask(texts: list[str]) -> int:
         if not (OUT / "policy.toml").exists():
             (OUT / "policy.toml").write_bytes(_trust(url).policy)
         words = ["run", url, "triage", *(word for text in texts for word in ("--text", text)), "--policy", f"{OUT}/policy.toml"]
+        words += ["--state", f"{OUT}/state.json"]
         print(f"$ confide {shlex.join(words)}", flush=True)
         return subprocess.run([sys.executable, "-m", "confide", *words], check=False, env=_environment()).returncode
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.server.running import Served, served
+from tests.server.running import Served, config, served
 
 import confide
 from confide.client import judge
@@ -34,7 +34,7 @@ class Place:
 @contextmanager
 def place(**flags: object) -> Iterator[Place]:
     """A node on a socket, and a policy taken from its own evidence."""
-    with served(**{"limits__gather_ms": 5, "limits__quote_interval_ms": 1, **flags}) as node:
+    with served(config(limits__gather_ms=5, limits__quote_interval_ms=1, **flags)) as node:
         yield Place(node, trusting(node.url))
 
 

@@ -1,0 +1,89 @@
+"""Plays the session files against the commands, in this process."""
+
+import io
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from tests.cli.sessions import FOLDER, Outcome, Step, parse, play
+from tests.client.nodes import Place, changed, place
+from tests.client.policies import text
+from tests.support_models import bert_folder
+
+from confide.cli.app import run
+from confide.client import judge
+
+FILES = sorted(FOLDER.glob("*.txt"))
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Place]:
+    with place() as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[str]:
+    """A web server that is no node."""
+    handler = type(
+        "Quiet", (BaseHTTPRequestHandler,), {"do_GET": lambda self: self.send_error(404), "log_message": lambda *_: None}
+    )
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_session_goes_as_it_is_written(
+    path: Path, here: Place, web: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONFIDE_STATE", str(tmp_path / "state.json"))
+    write_files(tmp_path, here, pack=path.stem == "pack")
+    names = {"url": here.url, "web": web, "taken": str(here.node.address[1]), "digest": digest(here)}
+
+    def command(step: Step) -> Outcome:
+        monkeypatch.setattr(sys, "stdin", Stdin("".join(f"{line}\n" for line in step.stdin)))
+        code = run(step.command)
+        out, err = capfd.readouterr()
+        return Outcome(out, err, code)
+
+    capfd.readouterr()
+    play(parse(path.read_text(encoding="utf-8"), names), command)
+
+
+class Stdin(io.TextIOWrapper):
+    """Standard input that is no terminal."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(io.BytesIO(given.encode()), encoding="utf-8")
+
+
+def write_files(folder: Path, here: Place, *, pack: bool) -> None:
+    (folder / "policy.toml").write_bytes(text())
+    (folder / "node.toml").write_bytes(here.policy.raw)
+    (folder / "production.toml").write_bytes(changed(here.policy, ("unsafe_accept_simulated = true\n", "")).raw)
+    (folder / "latin1.txt").write_bytes("caf\xe9".encode("latin-1"))
+    (folder / "good.txt").write_text("good\n")
+    if pack:
+        bert_folder(folder / "bert")
+
+
+def digest(here: Place) -> str:
+    obtained = judge.get(here.url, offline=False, at=None, timeout=30)
+    return judge.propose(obtained, name="x", now=datetime.now(UTC), unsafe_accept_simulated=True).digest
+
+
+def test_a_session_that_goes_otherwise_is_noticed() -> None:
+    step = parse("$ confide x\n1> a...b\n? 3\n", {})
+    play(step, lambda _: Outcome("a to b\n", "", 3))
+    for wrong in (Outcome("a\n", "", 3), Outcome("a b\nmore\n", "", 3), Outcome("ab\n", "noise\n", 3), Outcome("ab\n", "", 0)):
+        with pytest.raises(AssertionError):
+            play(step, lambda _, wrong=wrong: wrong)
