@@ -168,3 +168,28 @@ def test_pyhpke_s_contexts_and_ours_agree_message_by_message_and_in_exports(aead
     for length in (16, 32, 100):
         assert recipient.export(b"message/bhttp response", length) == sender.export(b"message/bhttp response", length)
         assert receiver.export(b"x", length) == their_sender.export(b"x", length)
+
+
+def own_vectors(op: str) -> list[dict[str, Any]]:
+    """The accepting cases of one operation in our own vectors."""
+    path = Path(__file__).resolve().parents[2] / "vectors" / "08-channel.json"
+    cases: list[dict[str, Any]] = json.loads(path.read_text())["cases"]
+    return [case for case in cases if case["op"] == op and case["kind"] == "accept"]
+
+
+@pytest.mark.parametrize("case", own_vectors("ohttp.open"), ids=lambda case: case["id"])
+def test_cryptography_s_suite_opens_our_own_request_vectors(case: dict[str, Any]) -> None:
+    body, secret = h(case["input"]["body"]), h(case["input"]["keys"][0]["private_key"])
+    suite = parse_suite(*(int.from_bytes(body[at : at + 2], "big") for at in (1, 3, 5)))
+    info = b"message/bhttp request\x00" + body[:7]
+    opened = referee_suite(suite.kem, suite.aead).decrypt(body[7:], referee_private(suite.kem, secret), info)
+    assert opened == h(case["expected"]["ok"]["message"])
+
+
+@pytest.mark.parametrize("case", own_vectors("hpke.open"), ids=lambda case: case["id"])
+def test_cryptography_s_suite_opens_the_first_message_of_our_own_context_vectors(case: dict[str, Any]) -> None:
+    given, (first, *_) = case["input"], case["input"]["messages"]
+    suite = parse_suite(given["kem"], given["kdf"], given["aead"])
+    private = referee_private(suite.kem, h(given["private_key"]))
+    opened = referee_suite(suite.kem, suite.aead).decrypt(h(given["enc"]) + h(first["ciphertext"]), private, h(given["info"]))
+    assert opened == h(case["expected"]["ok"]["plaintexts"][0])
