@@ -13,10 +13,12 @@ import os
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 from confide.codes import Code
+from confide.engine import wire
 from confide.engine.identity import engine_identity
 from confide.engine.jobs import Job, Model, payload
 from confide.engine.lane import Lane, State
@@ -44,6 +46,7 @@ class Engine:
             raise EngineError(Code.ENGINE_LOAD, found=f"{workers} workers", wanted="1 to 256")
         self._count = workers
         self.limits = limits or EngineLimits()
+        self._region = self.limits.region_bytes
         self._owner: str | None = None
         self._lanes: list[Lane] = []
         self._models: dict[bytes, Model] = {}
@@ -106,6 +109,7 @@ class Engine:
                 return self._models[package.digest].loaded
             self._require_running()
             self._claim(owner)
+            start = perf_counter()
             model = await asyncio.to_thread(_prepare, package, self._slots)
             self._slots += 1
             self._models[package.digest] = model
@@ -115,6 +119,7 @@ class Engine:
             except BaseException:
                 self._forget(model)
                 raise
+            model.loaded = replace(model.loaded, load_seconds=perf_counter() - start)
             model.ready = True
             self._pump()
             return model.loaded
@@ -132,7 +137,8 @@ class Engine:
         if model.broken:
             raise EngineError(Code.ENGINE_LOAD, found="a package that ends its workers", wanted="another package")
         data = payload(model, inputs, parameters, self.limits)
-        job = Job(model, len(inputs), data, asyncio.get_running_loop().create_future())
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        job = Job(model, len(inputs), data, future, wire.result_bytes(len(inputs), model.row_bytes))
         self._enqueue(job)
         try:
             return await job.future
@@ -211,7 +217,7 @@ class Engine:
         while self._queue and len(batch) < share:
             job = self._queue[0]
             requests, answers = requests + len(job.payload), answers + job.answer_bytes
-            if max(requests, answers) > self.limits.region_bytes or job.model.slot not in lane.slots:
+            if max(requests, answers) > self._region or job.model.slot not in lane.slots:
                 break
             batch.append(self._take())
         return batch
@@ -287,9 +293,8 @@ class Engine:
 
 def _prepare(package: Package, slot: int) -> Model:
     """Read, verify and copy into memory files, away from the loop."""
-    start = perf_counter()
     manifest = package.manifest
-    fds = tuple(memory_file(package.read(name)) for name in (manifest.core.file, manifest.pre.file))
+    files = (dump_manifest(manifest), package.read(manifest.core.file), package.read(manifest.pre.file))
     loaded = LoadedModel(
         digest=package.digest,
         name=manifest.name,
@@ -298,6 +303,6 @@ def _prepare(package: Package, slot: int) -> Model:
         labels=manifest.labels,
         max_tokens=manifest.pre.max_tokens,
         parts=package.parts,
-        load_seconds=perf_counter() - start,
+        load_seconds=0.0,
     )
-    return Model(slot, package.digest, dump_manifest(manifest), fds, loaded)
+    return Model(slot, package.digest, tuple(map(memory_file, files)), tuple(map(len, files)), loaded)

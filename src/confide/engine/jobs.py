@@ -18,8 +18,8 @@ class Model:
 
     slot: int
     package: bytes  # digest
-    manifest: bytes
-    fds: tuple[int, ...]  # sealed memory files: core, tokenizer
+    fds: tuple[int, ...]  # sealed memory files: manifest, core, tokenizer
+    sizes: tuple[int, ...]
     loaded: LoadedModel
     ready: bool = False
     crashes: int = 0  # workers that died while loading it again
@@ -39,13 +39,9 @@ class Job:
     texts: int
     payload: bytes = field(repr=False)
     future: "asyncio.Future[Result]"
+    answer_bytes: int  # exactly how long the answer is
     queued_at: float = field(default_factory=perf_counter)
     started_at: float = 0.0
-
-    @property
-    def answer_bytes(self) -> int:
-        """Exactly how long the answer is."""
-        return wire.result_bytes(self.texts, self.model.row_bytes)
 
     def fail(self, error: EngineError) -> None:
         """Fail it, unless its caller has gone."""

@@ -83,7 +83,7 @@ class Lane:
         future: asyncio.Future[None] = self._loop.create_future()
         self._loading = (model, future)
         self._enter(State.LOADING, self._limits.load_seconds)
-        if not self._process.send(wire.pack_head(wire.Kind.LOAD, model.slot, model.manifest), model.fds):
+        if not self._process.send(wire.pack_load(model.slot, model.sizes), model.fds):
             self.end(Code.ENGINE_WORKER_DIED)
         return future
 

@@ -12,6 +12,7 @@ import hashlib
 import re
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,7 +162,8 @@ def try_package(package: Package, example: str) -> Result:
         finally:
             await engine.stop()
 
-    return asyncio.run(attempt())
+    with ThreadPoolExecutor(1) as thread:  # the caller may have an event loop of its own
+        return thread.submit(asyncio.run, attempt()).result()
 
 
 def _task(source: "hf_folder.Source", task: Task | str | None, head: Path | None) -> Task:

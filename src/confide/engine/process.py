@@ -45,8 +45,6 @@ class WorkerProcess:
 
     def __init__(self, limits: EngineLimits) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * wire.MAX_CONTROL)
         self._socket = ours
         self._size = limits.region_bytes
         requests, responses = _region(self._size), _region(self._size)

@@ -4,18 +4,19 @@ It logs nothing: a fault is a wire status, job by job. What kills it is the engi
 Left to others: the sandbox (`worker.py`, `sandbox.py`), the steps themselves (`steps.py`).
 """
 
+import array
 import gc
 import mmap
 import os
 import socket
 import struct
 import sys
-import time
+from time import perf_counter
 
 from confide.engine import steps, wire
 from confide.engine.manifest import parse_manifest
 
-_MAX_FDS = 2
+_ANCILLARY = socket.CMSG_SPACE(wire.LOAD_FDS * 4)
 
 
 class Worker:
@@ -35,23 +36,22 @@ class Worker:
 
     def serve(self) -> None:
         """Answer until the socket closes."""
+        receive = self._control.recvmsg
         while True:
-            message, fds, _, _ = socket.recv_fds(self._control, wire.MAX_CONTROL, _MAX_FDS)
+            message, ancillary, _, _ = receive(wire.MAX_CONTROL, _ANCILLARY)
             if not message:
                 return
-            if message[0] == wire.Kind.LOAD:
-                self._load(message, fds)
-            elif message[0] == wire.Kind.RUN:
+            if message[0] == wire.Kind.RUN:
                 self._run_batch(*wire.unpack_run(message))
+            elif message[0] == wire.Kind.LOAD:
+                self._load(message, _descriptors(ancillary))
 
     def _load(self, message: bytes, fds: list[int]) -> None:
-        slot, text = wire.unpack_head(message)
+        slot, sizes = wire.unpack_load(message)
         status = wire.Status.OK
         try:
-            manifest = parse_manifest(text)
-            names = (manifest.core.file, manifest.pre.file)
-            core, tokenizer = (_take(fd, manifest.files[name].size) for fd, name in zip(fds, names, strict=True))
-            self._pipelines[slot] = steps.Pipeline(manifest, core=core, tokenizer=tokenizer)
+            manifest, core, tokenizer = (_take(fd, size) for fd, size in zip(fds, sizes, strict=True))
+            self._pipelines[slot] = steps.Pipeline(parse_manifest(manifest), core=core, tokenizer=tokenizer)
         except steps.TokenizerFault:
             status = wire.Status.TOKENIZER
         except steps.GraphFault:
@@ -64,10 +64,10 @@ class Worker:
 
     def _run_batch(self, sequence: int, count: int, length: int) -> None:
         """Answer each job of the batch exactly once, whatever happens."""
-        batch = _Batch(self, sequence, count)
+        batch = _Batch(self, sequence, count, self._responses)
         try:
             jobs = wire.unpack_jobs(self._requests[:length], count)
-            batch.run(jobs, self._pipelines, self._responses, self._batch_tokens)
+            batch.run(jobs, self._pipelines, self._batch_tokens)
         except struct.error:
             batch.fail_rest(wire.Status.BAD_JOB)
         except Exception:  # noqa: BLE001 - as above
@@ -77,12 +77,14 @@ class Worker:
 class _Batch:
     """The jobs of one RUN message, and which of them have been answered."""
 
-    def __init__(self, worker: Worker, sequence: int, count: int) -> None:
-        self._worker, self._sequence = worker, sequence
+    __slots__ = ("_open", "_responses", "_sequence", "_worker", "_written")
+
+    def __init__(self, worker: Worker, sequence: int, count: int, responses: mmap.mmap) -> None:
+        self._worker, self._sequence, self._responses = worker, sequence, responses
         self._open = set(range(count))
         self._written = 0
 
-    def run(self, jobs: list[wire.Job], pipelines: dict[int, steps.Pipeline], responses: mmap.mmap, batch_tokens: int) -> None:
+    def run(self, jobs: list[wire.Job], pipelines: dict[int, steps.Pipeline], batch_tokens: int) -> None:
         """Tokenise every job, then run the groups of each package."""
         by_slot: dict[int, list[tuple[int, steps.Work]]] = {}
         for index, job in enumerate(jobs):
@@ -93,51 +95,56 @@ class _Batch:
             except (steps.ModelFault, KeyError, UnicodeDecodeError):
                 self.answer(index, wire.Status.BAD_JOB)
         for slot, items in by_slot.items():
-            works = [work for _, work in items]
-
-            def done(position: int, ok: bool, items: list[tuple[int, steps.Work]] = items) -> None:
+            for position, ok in steps.run_groups(pipelines[slot], [work for _, work in items], batch_tokens=batch_tokens):
                 index, work = items[position]
                 if ok:
-                    self._write(index, work, responses)
+                    self._write(index, work)
                 else:
                     self.answer(index, wire.Status.FAILED)
 
-            steps.run_groups(pipelines[slot], works, batch_tokens=batch_tokens, done=done)
-
-    def answer(self, job: int, status: wire.Status, *, length: int = 0, work: steps.Work | None = None) -> None:
+    def answer(self, job: int, status: wire.Status, length: int = 0, times: steps.Times = steps.NO_TIME) -> None:
         """Send one ANSWER."""
-        times = (work.times.pre, work.times.core, work.times.post) if work else (0.0, 0.0, 0.0)
-        pre, core, post = (min(int(seconds * 1e6), 0xFFFFFFFF) for seconds in times)
-        answer = wire.Answer(self._sequence, job, status, self._written, length, pre, core, post)
+        pre, core, post = int(times.pre * 1e6), int(times.core * 1e6), int(times.post * 1e6)
+        offset = self._written
         self._open.discard(job)
         self._written += length
-        self._worker.send(wire.pack_answer(answer))
+        self._worker.send(wire.pack_answer(self._sequence, job, status, offset, length, pre, core, post))
 
     def fail_rest(self, status: wire.Status) -> None:
         """Answer whatever has not been answered."""
         for job in sorted(self._open):
             self.answer(job, status)
 
-    def _write(self, index: int, work: steps.Work, responses: mmap.mmap) -> None:
+    def _write(self, index: int, work: steps.Work) -> None:
         """Rows into the response region, then ANSWER, then wipe our copy."""
-        start = time.perf_counter()
-        tokens = [len(item.ids) for item in work.tokens]
-        data = wire.pack_result(tokens, [item.truncated for item in work.tokens], work.rows.tobytes())
-        responses[self._written : self._written + len(data)] = data
-        work.times.post += time.perf_counter() - start
-        self.answer(index, wire.Status.OK, length=len(data), work=work)
+        start = perf_counter()
+        data = wire.pack_result(
+            [len(item.ids) for item in work.tokens], [item.truncated for item in work.tokens], work.rows.tobytes()
+        )
+        self._responses[self._written : self._written + len(data)] = data
         work.rows.fill(0)
         for item in work.tokens:
             item.ids.clear()
+        work.times.post += perf_counter() - start
+        self.answer(index, wire.Status.OK, len(data), work.times)
 
 
 def _prepare(pipeline: steps.Pipeline, job: wire.Job) -> steps.Work:
-    start = time.perf_counter()
+    start = perf_counter()
     refuse = bool(job.flags & wire.JobFlag.REFUSE_TRUNCATION)
     tokens = pipeline.tokenize([text.decode("utf-8") for text in job.texts], refuse_truncation=refuse)
     work = steps.Work(tokens, steps.empty_rows(len(tokens), pipeline.dimension))
-    work.times.pre = time.perf_counter() - start
+    work.times.pre = perf_counter() - start
     return work
+
+
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    """The descriptors that came with a message (man 7 unix, SCM_RIGHTS)."""
+    found = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return found.tolist()
 
 
 def _take(fd: int, size: int) -> bytes:

@@ -6,8 +6,9 @@ who shares its batch (tests/engine/test_batch_invariance.py). No code from a pac
 Left to others: processes and messages (`worker.py`), what may be declared (`manifest.py`).
 """
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,9 @@ class Times:
     pre: float = 0.0
     core: float = 0.0
     post: float = 0.0
+
+
+NO_TIME = Times()
 
 
 @dataclass(slots=True)
@@ -141,8 +145,8 @@ class Pipeline:
                 values = step(values)
         except Exception as error:  # noqa: BLE001 - as above
             raise ModelFault(type(error).__name__) from None
-        if values.shape != (len(ids), self.dimension) or values.dtype != np.float32:
-            raise ModelFault("another shape")
+        if values.shape != (len(ids), self.dimension) or values.dtype != np.float32 or not np.isfinite(values).all():
+            raise ModelFault("another shape, or numbers that are none")
         return values, middle - start, time.perf_counter() - middle
 
     def _check_graph(self) -> None:
@@ -164,32 +168,30 @@ def empty_rows(texts: int, dimension: int) -> FloatArray:
     return np.empty((texts, dimension), dtype=np.float32)
 
 
-def run_groups(pipeline: Pipeline, works: Sequence[Work], *, batch_tokens: int, done: Callable[[int, bool], None]) -> None:
-    """Run all texts of several requests, grouped by exact length under a token budget; `done(i, ok)` as each request ends.
+def run_groups(pipeline: Pipeline, works: Sequence[Work], *, batch_tokens: int) -> Iterator[tuple[int, bool]]:
+    """Run all texts of several requests, grouped by exact length under a token budget; yield (request, ok) as each ends.
 
     Requests with the shortest texts complete first, so that they do not wait for a neighbour's long ones. When a group fails, its
     texts run again one by one, so that no request fails because of its neighbours.
     """
     left = [len(work.tokens) for work in works]
     pending = _groups(works, batch_tokens)
-    pending.reverse()
     while pending:
-        group = [(w, t) for w, t in pending.pop() if left[w]]
-        if not group:
-            continue
+        group = [item for item in pending.pop() if left[item[0]]]
         try:
-            _run_group(pipeline, works, group)
+            if group:
+                _run_group(pipeline, works, group)
         except ModelFault:
             if len(group) > 1:
                 pending += [[item] for item in reversed(group)]
             else:
                 left[group[0][0]] = 0
-                done(group[0][0], False)
+                yield group[0][0], False
             continue
         for w, _ in group:
             left[w] -= 1
             if not left[w]:
-                done(w, True)
+                yield w, True
 
 
 def _run_group(pipeline: Pipeline, works: Sequence[Work], group: Sequence[tuple[int, int]]) -> None:
@@ -201,20 +203,21 @@ def _run_group(pipeline: Pipeline, works: Sequence[Work], group: Sequence[tuple[
     ids.fill(0)
     values.fill(0)
     for w in {w for w, _ in group}:
-        works[w].times.core += core
-        works[w].times.post += post
+        times = works[w].times
+        times.core += core
+        times.post += post
 
 
 def _groups(works: Sequence[Work], batch_tokens: int) -> list[list[tuple[int, int]]]:
-    """(request, text) pairs of equal length, at most `batch_tokens` tokens or one text together, shortest first."""
+    """(request, text) pairs of equal length, at most `batch_tokens` tokens or one text together; the shortest last."""
     by_length: dict[int, list[tuple[int, int]]] = {}
     for w, work in enumerate(works):
         for t, tokens in enumerate(work.tokens):
             by_length.setdefault(len(tokens.ids), []).append((w, t))
     groups = []
-    for length in sorted(by_length):
+    for length in sorted(by_length, reverse=True):
         items, size = by_length[length], max(1, batch_tokens // length)
-        groups += [items[start : start + size] for start in range(0, len(items), size)]
+        groups += [items[start : start + size] for start in reversed(range(0, len(items), size))]
     return groups
 
 
@@ -226,7 +229,7 @@ def _core_rank(manifest: Manifest) -> int:
 
 def mean_pool(values: FloatArray) -> FloatArray:
     """The mean over all tokens; there is no padding to leave out."""
-    return np.asarray(values.mean(axis=1, dtype=np.float32))
+    return np.asarray(values.sum(axis=1) / np.float32(values.shape[1]))
 
 
 def cls_pool(values: FloatArray) -> FloatArray:
@@ -235,9 +238,10 @@ def cls_pool(values: FloatArray) -> FloatArray:
 
 
 def l2_normalise(values: FloatArray) -> FloatArray:
-    """Each row over its Euclidean norm, as `torch.nn.functional.normalize` (eps 1e-12) does, one row at a time."""
-    norms = np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float32))
-    return np.asarray(values / np.maximum(norms, np.float32(1e-12))[:, None], dtype=np.float32)
+    """Each row over its Euclidean norm, as `torch.nn.functional.normalize` (eps 1e-12) does; one row at a time."""
+    for row in values:
+        np.divide(row, max(math.sqrt(float(np.dot(row, row))), 1e-12), out=row)
+    return values
 
 
 def softmax(values: FloatArray) -> FloatArray:

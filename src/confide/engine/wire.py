@@ -1,7 +1,7 @@
 """Messages between the engine and its workers, over one SOCK_SEQPACKET pair and two shared regions for each worker.
 
     engine                                          worker
-      LOAD slot manifest (+ core, tokenizer fds) ->
+      LOAD slot sizes (+ manifest, core, tokenizer fds) ->
                                                  <- LOADED slot status detail
       RUN  sequence jobs length                  ->            the jobs stand in the request region
                                                  <- ANSWER sequence job status offset length ...   one for each job; the bytes stand
@@ -18,10 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-MAX_CONTROL = 512 << 10  # a manifest, at most
+MAX_CONTROL = 1024  # HELLO with the names of what was achieved; all others are under 64 bytes
+LOAD_FDS = 3  # memory files: manifest, core, tokenizer
 _HEAD = struct.Struct("<BI")
 _RUN = struct.Struct("<BIHI")
 _ANSWER = struct.Struct("<BIHBIIIII")
+_SIZES = struct.Struct("<3Q")
 _JOB = struct.Struct("<HHI")
 
 
@@ -52,7 +54,7 @@ class JobFlag(IntEnum):
     REFUSE_TRUNCATION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Job:
     """One request as the worker sees it."""
 
@@ -85,6 +87,17 @@ def unpack_head(message: bytes) -> tuple[int, bytes]:
     return _HEAD.unpack_from(message)[1], message[_HEAD.size :]
 
 
+def pack_load(slot: int, sizes: Sequence[int]) -> bytes:
+    """LOAD: the slot, and the sizes of the memory files (the worker's sandbox cannot ask)."""
+    return pack_head(Kind.LOAD, slot, _SIZES.pack(*sizes))
+
+
+def unpack_load(message: bytes) -> tuple[int, tuple[int, ...]]:
+    """Slot and sizes of a LOAD message."""
+    slot, sizes = unpack_head(message)
+    return slot, _SIZES.unpack(sizes)
+
+
 def pack_run(sequence: int, jobs: int, length: int) -> bytes:
     """RUN: how many jobs stand in the first `length` bytes of the request region."""
     return _RUN.pack(Kind.RUN, sequence, jobs, length)
@@ -96,10 +109,9 @@ def unpack_run(message: bytes) -> tuple[int, int, int]:
     return sequence, jobs, length
 
 
-def pack_answer(answer: Answer) -> bytes:
-    """ANSWER, as bytes."""
-    a = answer
-    return _ANSWER.pack(Kind.ANSWER, a.sequence, a.job, a.status, a.offset, a.length, a.pre, a.core, a.post)
+def pack_answer(*fields: int) -> bytes:
+    """ANSWER, as bytes; the fields are those of `Answer`, in order."""
+    return _ANSWER.pack(Kind.ANSWER, *fields)
 
 
 def unpack_answer(message: bytes) -> Answer:
