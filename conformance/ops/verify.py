@@ -1,7 +1,7 @@
 """Operations of vectors/07-verify.json: verify, use the verdict later, judge as of another time, read a state, trust on first use.
 
-Input: `document`, `policy` (hex of their bytes, `policy` unsigned), `now`, `nonce` (hex; null where the caller has none), `roots`, and
-`rollback` (hex of a state, or null).
+Input: `document`, `policy` (hex of their bytes, `policy` unsigned), `now`, `nonce` (hex; null where the caller has none), `roots`,
+and `rollback` (hex of a state, or null).
 """
 
 from collections.abc import Callable

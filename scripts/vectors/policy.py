@@ -149,10 +149,10 @@ def _absent() -> Iterator[dict[str, Any]]:
         "node__config_digests",
         "node__software_digests",
     ):
-        yield reject(f"policy-without-{_slug(name)}", "POL-4", OP, given(**{name: None}), Code.POLICY_UNCONSTRAINED)
+        yield reject(f"policy-without-{_slug(name)}", "POL-4", OP, given(**_one(name, None)), Code.POLICY_UNCONSTRAINED)
     yield reject("policy-accept-list-empty", "POL-4", OP, given(accept=[]), Code.POLICY_UNCONSTRAINED)
     for name in ("name", "serial", "expires"):
-        yield reject(f"policy-without-{name}", "POL-3", OP, given(**{name: None}), Code.POLICY_SHAPE)
+        yield reject(f"policy-without-{name}", "POL-3", OP, given(**_one(name, None)), Code.POLICY_SHAPE)
     for key in ("none", UNSAFE):
         case = given(require__admission=True, node__authority_key=key)
         yield reject(f"policy-admission-with-authority-{_slug(key)}", "POL-8", OP, case, Code.POLICY_UNCONSTRAINED)
@@ -181,13 +181,17 @@ def _members() -> Iterator[dict[str, Any]]:
         "origin-unknown": ("origin", "hearsay"),
     }
     for name, (member, value) in wrong.items():
-        yield reject(f"policy-{name}", "POL-3", OP, given(**{member: value}), Code.POLICY_SHAPE)
+        yield reject(f"policy-{name}", "POL-3", OP, given(**_one(member, value)), Code.POLICY_SHAPE)
     yield reject("policy-tee-unknown", "POL-5", OP, given(accept__tee="abacus"), Code.POLICY_TEE)
     yield reject("policy-tee-absent", "POL-5", OP, given(accept__tee=None), Code.POLICY_TEE)
     for flag in ("post_quantum", "receipts", "client_nonce", "admission"):
-        case = given(**{f"require__{flag}": False})
+        case = given(**_one(f"require__{flag}", False))
         yield reject(f"policy-{_slug(flag)}-false", "POL-7", OP, case, Code.POLICY_SHAPE)
-    tables = {"empty": {}, "without-microcode": tcb | {"microcode": None}, "milan-with-fmc": tcb | {"fmc": 0}}
+    tables: dict[str, dict[str, Any]] = {
+        "empty": {},
+        "without-microcode": tcb | {"microcode": None},
+        "milan-with-fmc": tcb | {"fmc": 0},
+    }
     for name, table in tables.items():
         components = {component: value for component, value in table.items() if value is not None}
         case = given(accept__minimum_tcb={"Milan": components})
@@ -205,6 +209,10 @@ def _signatures() -> Iterator[dict[str, Any]]:
     yield reject("policy-unsigned-where-keys-are-named", "POL-6", OP, given(keys=(SIGNER,)), Code.POLICY_SIGNER)
     yield reject("policy-signed-as-something-else", "POL-6", OP, given(other, keys=(SIGNER,)), Code.POLICY_MALFORMED)
     yield reject("policy-release-unsigned", "POL-10", OP, given(origin="release"), Code.POLICY_SHAPE)
+
+
+def _one(member: str, value: Any) -> dict[str, Any]:
+    return {member: value}
 
 
 def _slug(name: str) -> str:

@@ -89,9 +89,9 @@ def build(previous: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "spec": "spec/07-verify.md",
         "generator": "scripts/vectors/verify.py",
-        "provenance": "Documents of an imaginary node whose vendor is the false AMD of confide-sim; the chip's key and the vendor's "
-        "signatures are random, so documents are kept from the first run. Every rejecting case differs from an accepted one in "
-        "what its id names.",
+        "provenance": "Documents of an imaginary node whose vendor is the false AMD of confide-sim; chip's key and vendor's "
+        "signatures are random, so documents are kept from the first run. Every rejecting case differs from an accepted one "
+        "in what its id names.",
         "cases": [*cases, *_states()],
     }
 

@@ -75,6 +75,15 @@ def test_a_verdict_returns_the_advanced_state() -> None:
     assert verdict.rollback == RollbackState({"demo": 4}, {"demo": 8}, {"tdx": 17})
 
 
+def test_a_caller_that_keeps_no_state_reads_so_in_the_verdict() -> None:
+    document = World().document()
+    without = verify(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    assert "rollback" in {item.what for item in without.not_checked}
+    first = verify(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS, rollback=RollbackState())
+    assert "rollback" not in {item.what for item in first.not_checked}
+    assert first.rollback == without.rollback
+
+
 def test_the_same_numbers_again_pass() -> None:
     world = World(keys={"policy_digest": bytes(32), "policy_serial": 5})
     assert verify(world.document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS, rollback=SEEN).rollback == SEEN

@@ -98,7 +98,8 @@ def test_a_real_vendors_node_is_told_apart() -> None:
     """No recorded evidence is ours to bind, so the simulated mark is taken off a verdict by hand: only for its words."""
     whole = explain(World().document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
     claims = tuple(replace(each, simulated=False) for each in whole.claims)
-    real = replace(whole, claims=claims, relaxations=())
+    real = replace(whole, claims=claims, relaxations=(), not_checked=())
+    assert "NOT CHECKED" not in render(real)
     assert "SIMULATED" not in render(real).split("\n")[0]
     assert "send until the verdict expires" in " ".join(render(real).split())
     past = explain(World().document(), policy(), now=NOW, nonce=Unbound("a file"), roots=ROOTS, historic=True)

@@ -1,5 +1,6 @@
 """Trust on first use: what is proposed, what the digest covers, and the way that needs no first use."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -171,6 +172,14 @@ def test_a_node_with_an_owner_is_proposed_with_its_admission() -> None:
     policy = load_policy(propose(world).policy)
     assert policy.node.authority_key == OWNED_KEYS["authority_key"]
     assert policy.require.admission
+
+
+def test_a_real_vendors_node_needs_no_simulation_in_its_policy() -> None:
+    """Nobody here can sign as a vendor, so the mark is taken off verified claims by hand."""
+    explained = explain(World().document(), None, now=NOW, nonce=NONCE, roots=ROOTS)
+    claims = tuple(replace(each, simulated=False) for each in explained.claims)
+    assert "unsafe_accept_simulated" not in _trusted(replace(explained, claims=claims))
+    assert "unsafe_accept_simulated" in _trusted(explained)
 
 
 def test_nothing_is_trusted_without_a_verified_keyset() -> None:

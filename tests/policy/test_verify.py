@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.policy.world import (
     NONCE,
     NOW,
@@ -423,6 +425,37 @@ def test_a_policy_that_had_expired_then_judges_nothing() -> None:
 # --- explain
 
 
+LIES: dict[str, Any] = {
+    "expires": "2026-11-25T00:00:00Z",
+    "unsafe_accept_simulated": None,
+    "accept__measurements": ["00" * 48],
+    "accept__chip_ids": ["11" * 64],
+    "node__role": "trainer",
+    "node__authority_key": f"ed25519:{'00' * 32}",
+    "node__config_digests": ["00" * 32],
+    "node__software_digests": ["00" * 32],
+    "node__isolation": ["in-process"],
+    "require__max_crl_age": "1h",
+    "models": {"minilm": ["00" * 32]},
+}
+PLAIN = World().document()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.sampled_from(sorted(LIES))), st.sampled_from([NONCE, b"\x01" * 32]), st.sampled_from([0, -2, 23]))
+def test_whatever_does_not_fit_verify_raises_what_explain_shows_first(lies: set[str], nonce: bytes, hours: int) -> None:
+    """`verify` gives a verdict exactly where `explain` does, and else raises its first failure."""
+    mine, now = policy(**{name: LIES[name] for name in lies}), NOW + timedelta(hours=hours)
+    explained = explain(PLAIN, mine, now=now, nonce=nonce, roots=ROOTS)
+    if explained.failure is None:
+        assert verify(PLAIN, mine, now=now, nonce=nonce, roots=ROOTS) == explained.verdict
+        return
+    assert explained.verdict is None
+    with pytest.raises(ConfideError) as caught:
+        verify(PLAIN, mine, now=now, nonce=nonce, roots=ROOTS)
+    assert caught.value.as_dict() == explained.failure.as_dict()
+
+
 def test_explain_reaches_the_same_verdict_by_the_same_checks() -> None:
     document, mine = World().document(), policy()
     strict = verify(document, mine, now=NOW, nonce=NONCE, roots=ROOTS)
@@ -485,6 +518,17 @@ def test_explain_believes_no_keyset_that_the_evidence_is_not_about() -> None:
     assert explained.failure is not None
     assert explained.failure.code is Code.BINDING_MISMATCH
     assert explained.keyset is None
+
+
+def test_no_verdict_is_made_of_a_record_with_a_failure_in_it() -> None:
+    record = Record(strict=False)
+    record.run(
+        Stage.POLICY, lambda checks: checks.require(False, Code.POLICY_ROLE, "role", found="a", wanted="b", error=PolicyError)
+    )
+    for call in (lambda: conclude.past(None, record), lambda: conclude.verdict(None, record, rollback=RollbackState())):
+        with pytest.raises(PolicyError) as caught:
+            call()
+        assert caught.value.code is Code.POLICY_ROLE
 
 
 def test_no_verdict_is_made_of_a_record_that_judged_by_no_policy() -> None:

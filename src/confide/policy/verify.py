@@ -58,14 +58,14 @@ def verify(
 
     Args:
         nonce: the caller's own 32 random bytes for this document; `Unbound(reason)` only where the policy lets it be missing.
-        rollback: the state of earlier verdicts; the advanced one is in the verdict.
+        rollback: the state of earlier verdicts, `RollbackState()` at first; the advanced one is in the verdict.
 
     Raises:
         ConfideError: the first check that fails, with its code; nothing may be sent to the node then.
     """
-    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=rollback or RollbackState())
+    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=rollback)
     record = Record(strict=True)
-    return conclude.verdict(_run(question, document, record), record, rollback=question.rollback)
+    return conclude.verdict(_run(question, document, record), record, rollback=question.seen)
 
 
 def verify_as_of(
@@ -76,7 +76,7 @@ def verify_as_of(
     Raises:
         ConfideError: as `verify`.
     """
-    question = _Question(policy, now=aware(at), nonce=nonce, roots=roots, rollback=RollbackState(), historic=True)
+    question = _Question(policy, now=aware(at), nonce=nonce, roots=roots, rollback=None, historic=True)
     record = Record(strict=True)
     return conclude.past(_run(question, document, record), record)
 
@@ -96,8 +96,7 @@ def explain(
     Raises:
         MisuseError: `verdict.time`, `verdict.nonce_form`: the call itself is wrong.
     """
-    seen = rollback or RollbackState()
-    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=seen, historic=historic)
+    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=rollback, historic=historic)
     record, partial = Record(strict=False), _Partial()
     verified = _run(question, document, record, partial)
     return Explanation(
@@ -109,7 +108,7 @@ def explain(
         relaxations=record.relaxations,
         keyset=partial.keyset,
         claims=partial.claims,
-        verdict=conclude.verdict(verified, record, rollback=seen) if verified and not historic else None,
+        verdict=conclude.verdict(verified, record, rollback=question.seen) if verified and not historic else None,
         past=conclude.past(verified, record) if verified and historic else None,
         failure=record.failure,
     )
@@ -123,11 +122,16 @@ class _Question:
     now: datetime
     nonce: bytes | Unbound
     roots: Roots
-    rollback: RollbackState
+    rollback: RollbackState | None
     historic: bool = False
 
     def __post_init__(self) -> None:
         bound.require_form(self.nonce)
+
+    @property
+    def seen(self) -> RollbackState:
+        """The state to compare with and to advance."""
+        return self.rollback or RollbackState()
 
 
 @dataclass
@@ -176,7 +180,9 @@ def _standing(question: _Question, checks: Checks) -> None:
     if question.historic:
         checks.skip("rollback", "judged as of another time")
         return
-    question.rollback.check_policy(policy, checks=checks)
+    if question.rollback is None:
+        checks.skip("rollback", "the caller keeps no state of what was seen before")
+    question.seen.check_policy(policy, checks=checks)
     rules.caller_nonce(policy, nonce=question.nonce, checks=checks)
 
 
@@ -226,7 +232,7 @@ def _judge(
         lambda checks: rules.custody(policy, document, claims, entries=entries, now=question.now, checks=checks),
     )
     if not question.historic:
-        run(Stage.POLICY, lambda checks: question.rollback.check_node(policy, keyset, claims, checks=checks))
+        run(Stage.POLICY, lambda checks: question.seen.check_node(policy, keyset, claims, checks=checks))
     if holder is None or record.failure is not None:
         return None
     return Verified(policy, keyset, claims, holder, verified_at=question.now, nonce=question.nonce)
