@@ -22,6 +22,8 @@ from confide.codes import Code
 from confide.errors import CollateralError, MisuseError
 from confide_sim import der
 from confide_sim.amd import FalseAmd, FalseChip
+from confide_sim.x509 import Algorithm
+from confide_sim.x509 import pss as rsa_pss
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 VCEK = FalseChip(at=NOW).certificate
@@ -126,21 +128,39 @@ def test_hostile_bytes_give_a_certificate_or_our_own_error(data: bytes) -> None:
         x509.load_certificates(data)
 
 
-def test_a_signature_algorithm_without_parameters_is_named() -> None:
-    amd = FalseAmd()
-    bare = x509_algorithm(der.seq(der.oid("1.2.840.113549.1.1.10")))
-    for algorithm in (bare, x509_algorithm(der.seq(der.oid("1.2.840.113549.1.1.10"), der.null()))):
-        try:
-            loaded = x509.load_certificate(amd.issue_ask(algorithm=algorithm))
-        except CollateralError:
-            continue
-        assert x509.signature_name(loaded) != x509.PSS_SHA384
+def pss(digest: bytes, mask: bytes, salt: int, *, function: str = "1.2.840.113549.1.1.8") -> bytes:
+    """The AlgorithmIdentifier of RSASSA-PSS with these parameters (RFC 4055 section 3.1)."""
+    mgf = der.seq(der.oid(function), mask)
+    return der.seq(der.oid(PSS), der.seq(der.explicit(0, digest), der.explicit(1, mgf), der.explicit(2, der.integer(salt))))
 
 
-def x509_algorithm(identifier: bytes) -> object:
-    from confide_sim.x509 import Algorithm, pss  # noqa: PLC0415 - only here
+PSS = "1.2.840.113549.1.1.10"
+SHA256, SHA384, SHA3 = (der.seq(der.oid(f"2.16.840.1.101.3.4.2.{number}"), der.null()) for number in (1, 2, 9))
 
-    return Algorithm(identifier, pss().sign)
+
+@pytest.mark.parametrize(
+    ("identifier", "name"),
+    [
+        (pss(SHA384, SHA384, 48), x509.PSS_SHA384),
+        (pss(SHA384, SHA384, 47), "RSASSA-PSS, sha384, MGF1 sha384, salt 47"),
+        (pss(SHA256, SHA384, 48), "RSASSA-PSS, sha256, MGF1 sha384, salt 48"),
+        (pss(SHA384, SHA256, 48), "RSASSA-PSS, sha384, MGF1 sha256, salt 48"),
+        (pss(SHA3, SHA384, 48), "RSASSA-PSS, sha3-384, MGF1 sha384, salt 48"),
+        (pss(der.seq(der.oid("1.2.3")), SHA384, 48), f"{PSS} with unknown parameters"),
+        (pss(SHA384, SHA384, 48, function="1.2.3"), f"{PSS} with unknown parameters"),
+        (der.seq(der.oid(PSS)), f"{PSS} with unknown parameters"),
+        (der.seq(der.oid(PSS), der.seq()), "RSASSA-PSS, sha1, MGF1 sha1, salt 20"),
+        (der.seq(der.oid("1.2.840.10045.4.3.3")), "1.2.840.10045.4.3.3"),
+    ],
+)
+def test_signature_algorithms_are_told_apart_by_every_parameter(identifier: bytes, name: str) -> None:
+    """Certificates and lists alike; whatever the identifier says, the bytes here are signed as AMD signs."""
+    algorithm = Algorithm(identifier, rsa_pss().sign)
+    amd, good = FalseAmd(), name == x509.PSS_SHA384
+    certificate = x509.load_certificate(amd.issue_ask(algorithm=algorithm))
+    listed = x509.load_crls(amd.crl(at=NOW, algorithm=algorithm))[0]
+    assert x509.signature_name(certificate) == x509.signature_name(listed) == name
+    assert x509.signed_by(certificate, x509.load_certificate(amd.ark)) == good
 
 
 def test_amds_roots_and_intermediates_are_the_pinned_ones() -> None:

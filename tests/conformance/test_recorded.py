@@ -12,6 +12,7 @@ import pytest
 from tests.attest.snp.world import NOW, REPORT_DATA, ROOTS, chip
 from tests.support import ROOT, need_recorded_vectors
 
+from confide.attest import verifiers
 from confide.attest.evidence import Root
 from confide.attest.snp.layout import Product
 from confide.attest.x509 import load_certificate
@@ -204,13 +205,13 @@ def test_a_crash_of_the_verifier_is_never_right(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(recorded.verifiers, "authenticate", broken)
+    monkeypatch.setattr(verifiers, "authenticate", broken)
     _, (row, _) = run(write(genuine=False, default="reject"), capsys)
     assert (row["right"], row["code"]) == (False, "crash.ZeroDivisionError")
 
 
 def test_claims_of_another_class_are_a_crash(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded.verifiers, "validate", lambda *_, **__: None)
+    monkeypatch.setattr(verifiers, "validate", lambda *_, **__: None)
     monkeypatch.setattr(recorded, "SnpClaims", Root)
     entry = json.loads((write() / "MANIFEST.json").read_text())["vectors"][0]
     case = recorded.read_case(write(), entry, entry["judge"][0])

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+from cryptography.x509.oid import NameOID
 
 from confide.attest.checks import Checks
 from confide.codes import Code
@@ -247,7 +247,7 @@ def check_revocation(
     return used
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=256)
 def signed_by(child: Certificate, issuer: Certificate) -> bool:
     """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Equality is that of the bytes."""
     try:
@@ -271,19 +271,13 @@ PSS_SHA384 = "RSASSA-PSS, SHA-384, MGF1 SHA-384, salt 48"
 
 def signature_name(signed: Certificate | RevocationList) -> str:
     """`PSS_SHA384` for exactly these parameters (RFC 4055 section 3.1), otherwise the object identifier and what differs."""
-    oid = signed.signature_algorithm_oid
-    if oid != SignatureAlgorithmOID.RSASSA_PSS:
-        return oid.dotted_string
+    oid = signed.signature_algorithm_oid.dotted_string
     try:
         parameters, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
-        return "RSASSA-PSS with unknown parameters"
-    return _pss_name(parameters, digest)
-
-
-def _pss_name(parameters: object, digest: object) -> str:
+        return f"{oid} with unknown parameters"
     if not isinstance(parameters, padding.PSS):
-        return "RSASSA-PSS without parameters"
+        return oid
     mgf, salt = parameters.mgf._algorithm, parameters._salt_length  # no public accessors (cryptography 48 to 50)
     if isinstance(digest, SHA384) and isinstance(mgf, SHA384) and salt == 48:
         return PSS_SHA384
@@ -392,17 +386,21 @@ def _serial_number_0() -> Iterator[None]:
 def _load_der(der: bytes) -> Certificate:
     try:
         with _serial_number_0():
-            return x509.load_der_x509_certificate(der)
+            certificate = x509.load_der_x509_certificate(der)
+        names(certificate)  # `cryptography` decodes them late; a certificate whose names do not decode is malformed
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM certificate") from None
+    return certificate
 
 
 @functools.lru_cache(maxsize=64)
 def _load_crl(der: bytes) -> RevocationList:
     try:
-        return x509.load_der_x509_crl(der)
+        crl = x509.load_der_x509_crl(der)
+        crl.issuer.public_bytes()  # decoded late, as above
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM revocation list") from None
+    return crl
 
 
 def _ders(data: bytes, *, label: bytes, limit: int) -> list[bytes]:

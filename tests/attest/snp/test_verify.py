@@ -3,18 +3,18 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.attest.snp.world import NOW, REPORT_DATA, ROOTS, chip, genuine, verify
-from tests.support import refused
+from tests.support import need_recorded_vectors, refused
 
 import confide_sim
 from confide.attest.checks import Checks
-from confide.attest.evidence import Evidence
+from confide.attest.evidence import Endorsements, Evidence
 from confide.attest.roots import AMD_ROOTS
 from confide.attest.snp.layout import Product, SigningKey, Tcb
 from confide.attest.x509 import Revocation, load_certificate
@@ -25,7 +25,7 @@ from confide_sim.amd import ARC, FalseAmd, FalseChip, name
 from confide_sim.keys import false_amd_key
 
 DAY = timedelta(days=1)
-MILAN = FalseAmd()
+MILAN, GENOA = FalseAmd(), FalseAmd(Product.GENOA)
 
 
 def pem(*certificates: bytes) -> bytes:
@@ -313,6 +313,22 @@ LIES: dict[str, Lie] = {
     "ASK with an unknown critical extension": Lie(Code.X509_EXTENSION, endorsements=ask(more_extensions=UNKNOWN_CRITICAL)),
     "ASK with broken basicConstraints": Lie(Code.X509_EXTENSION, endorsements=ask(extensions=(CA[0], BROKEN_CONSTRAINTS))),
     "ARK beside the evidence is not the pinned one": Lie(Code.X509_ROOT, endorsements=lambda: {"ark": MILAN.issue_ark()}),
+    "ARK beside the evidence has another name": Lie(
+        Code.X509_ROOT, endorsements=lambda: {"ark": MILAN.issue_ark(subject=name("ARK-Rome"))}
+    ),
+    "ARK beside the evidence is another product's": Lie(Code.X509_ROOT, endorsements=lambda: {"ark": GENOA.ark}),
+    "a foreign root in the chain file": Lie(
+        Code.X509_ROOT,
+        endorsements=lambda: {"cert_chain": MILAN.issue_ark(subject=name("ARK-Rome"), issuer=name("ARK-Rome"))},
+    ),
+    "the chain of another product": Lie(
+        Code.X509_MISSING,
+        endorsements=lambda: {
+            "ask": None,
+            "ark": None,
+            "cert_chain": pem(FalseAmd(Product.GENOA).ask, FalseAmd(Product.GENOA).ark),
+        },
+    ),
     "no ASK": Lie(Code.X509_MISSING, endorsements=lambda: {"ask": None}),
     "no endorsement certificate": Lie(Code.X509_MISSING, endorsements=lambda: {"vcek": None, "ask": None, "ark": None}),
     # revocation
@@ -320,7 +336,7 @@ LIES: dict[str, Lie] = {
     "ASVK revoked": Lie(Code.X509_REVOKED, endorsements=crl(revoked=(MILAN.serial_number("asvk"),)), key=SigningKey.VLEK),
     "ARK revoked": Lie(Code.X509_REVOKED, endorsements=crl(revoked=(MILAN.serial_number("ark"),))),
     "no list": Lie(Code.X509_CRL_MISSING, endorsements=lambda: {"crl": False}),
-    "list of another root": Lie(Code.X509_CRL_MISSING, endorsements=lambda: {"crl": FalseAmd(Product.GENOA).crl(at=NOW)}),
+    "list of another root": Lie(Code.X509_CRL_MISSING, endorsements=lambda: {"crl": GENOA.crl(at=NOW)}),
     "list signed by another root": Lie(Code.X509_CRL_SIGNATURE, endorsements=crl(key=false_amd_key("ark_genoa"))),
     "list signed by the ASK": Lie(Code.X509_CRL_SIGNATURE, endorsements=crl(key=false_amd_key("ask_milan"))),
     "list signed with PKCS #1 v1.5": Lie(Code.X509_CRL_ALGORITHM, endorsements=crl(algorithm=x509.pkcs1())),
@@ -445,6 +461,45 @@ def test_collateral_problems_are_collateral_errors_and_lies_are_evidence_errors(
         genuine(now=NOW + 365 * 30 * DAY)
     with pytest.raises(EvidenceError):
         genuine(report={"edited": {"measurement": bytes(48)}})
+
+
+def test_what_came_with_the_evidence_is_not_replaced_by_what_we_ship() -> None:
+    """A genuine VCEK of AMD beside a chain that is not its own is refused, although AMD's ASK is at hand."""
+    folder = need_recorded_vectors() / "snp" / "virtee-milan-v2"
+    evidence = Evidence("snp", {"report": (folder / "report.bin").read_bytes()})
+    vcek, now = (folder / "vcek.der").read_bytes(), datetime(2023, 5, 3, 19, 23, 43, tzinfo=UTC)
+    given: dict[str, Any] = {"now": now, "revocation": Revocation(required=False)}
+    assert not verify(evidence, Endorsements({"vcek": vcek}), **given).simulated
+    with refused(Code.X509_MISSING):
+        verify(evidence, Endorsements({"vcek": vcek, "ask": MILAN.ask}), **given)
+
+
+def test_names_that_do_not_decode_are_malformed() -> None:
+    broken = chip().certificate.replace(b"\x0c\x08SEV-VCEK", b"\x0c\x08SEV-\xff\xfeEK")
+    with refused(Code.X509_MALFORMED):
+        genuine(endorsements={"vcek": broken})
+    with refused(Code.X509_MALFORMED):
+        genuine(endorsements=crl(issuer=(*name("x")[:5], ("2.5.4.6", "\u00e9")))())
+
+
+@pytest.mark.parametrize(
+    "public_key", [der.seq(der.seq(der.oid("1.3.6.1.4.1.3704.99")), der.bits(b"\x00"))], ids=["an unknown algorithm"]
+)
+def test_issuing_keys_that_cannot_be_read_are_refused(public_key: bytes) -> None:
+    with refused(Code.X509_ISSUER_KEY):
+        genuine(endorsements={"ask": MILAN.issue_ask(public_key=public_key)})
+    root = confide_sim.roots()[0]
+    odd = MILAN.issue_ark(public_key=public_key)
+    checks = Checks(strict=False)
+    with pytest.raises(EvidenceError):
+        genuine(endorsements={"ark": odd}, roots=(type(root)(root.kind, "odd", odd, simulated=True),), checks=checks)
+    assert Code.X509_CRL_SIGNATURE in {check.code for check in checks.done if not check.ok}
+
+
+def test_a_list_whose_entries_do_not_decode_is_refused() -> None:
+    twice = (der.extension("2.5.29.21", der.tlv(0x0A, b"\x01")), der.extension("2.5.29.21", der.tlv(0x0A, b"\x01")))
+    with refused(Code.X509_CRL_EXTENSION):
+        genuine(endorsements=crl(revoked=(99,), entry_extensions=twice)())
 
 
 def test_a_certificate_that_is_not_one_is_malformed() -> None:

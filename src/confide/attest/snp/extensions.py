@@ -5,7 +5,7 @@ Left to others: what they must agree with (`verify.py`).
 
 from dataclasses import dataclass
 
-from confide.attest.snp.layout import Product, Tcb, TcbLayout
+from confide.attest.snp.layout import Product, Tcb
 from confide.attest.x509 import Certificate
 from confide.codes import Code
 from confide.errors import EvidenceError
@@ -62,11 +62,6 @@ def decode(certificate: Certificate, product: Product) -> EndorsementExtensions:
 def products_named(product: Product) -> tuple[str, ...]:
     """The productName stems of one chain; AMD serves Bergamo and Siena from Genoa's (AMD 57230)."""
     return ("Genoa", "Bergamo", "Siena") if product is Product.GENOA else (product.value,)
-
-
-def reserved_size(layout: TcbLayout) -> int:
-    """How many reserved SPLs belong to a layout."""
-    return layout.value.count("")
 
 
 def _integer(values: dict[str, bytes], key: str) -> int:

@@ -1,7 +1,7 @@
 """Is the report genuine? AMD's chain, its certificates' own fields, and the signature; nothing about what is acceptable.
 
-1. Read the report and find the endorsement certificate for its SIGNING_KEY (`layout.parse_report`, `_endorsed`).
-2. Chain: VCEK -> ASK -> pinned ARK, or VLEK -> ASVK -> pinned ARK (`_Chain`, `_check_chain`).
+1. Read the report and find the certificates for its SIGNING_KEY (`layout.parse_report`, `chain.find_chain`).
+2. Chain: VCEK -> ASK -> pinned ARK, or VLEK -> ASVK -> pinned ARK (`_check_chain`).
 3. Revocation by the ARK's list (`x509.check_revocation`).
 4. The certificates' own fields: windows, names, extensions (`_check_certificates`, `_check_extensions`).
 5. The report's signature by the endorsed key (`_check_signature`).
@@ -10,8 +10,6 @@
 Left to others: measurements, TCB minima, guest policy, freshness (`validate.py`, `policy`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -21,36 +19,15 @@ from cryptography.hazmat.primitives.hashes import SHA384
 
 from confide.attest import x509
 from confide.attest.checks import Checks
-from confide.attest.evidence import Endorsements, Evidence, Kind, Root, Roots
-from confide.attest.roots import AMD_INTERMEDIATES
+from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
 from confide.attest.snp import extensions
+from confide.attest.snp.chain import ISSUERS, Chain, find_chain, refuse
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.snp.extensions import EndorsementExtensions
 from confide.attest.snp.layout import Product, Report, SigningKey, Tcb, parse_report, product_of_cpuid, reserved_components
 from confide.attest.x509 import Certificate, Revocation, RevocationList
 from confide.codes import Code
-from confide.errors import CollateralError, EvidenceError
-
-LEAF_ROLES = ("vcek", "vlek")
-CHAIN_ROLES = ("ask", "asvk", "ark", "cert-chain")
-_SUBJECTS = {SigningKey.VCEK: "SEV-VCEK", SigningKey.VLEK: "SEV-VLEK"}  # AMD 57230, certificate subjects
-_ISSUERS = {SigningKey.VCEK: "SEV-", SigningKey.VLEK: "SEV-VLEK-"}  # followed by the product
-_INTERMEDIATES = {SigningKey.VCEK: "ASK", SigningKey.VLEK: "ASVK"}
-
-
-@dataclass(frozen=True)
-class _Chain:
-    """Endorsement certificate, intermediate, and the pinned root that both must lead to."""
-
-    leaf: Certificate
-    intermediate: Certificate
-    root: Root
-    anchor: Certificate
-    product: Product
-
-    def named(self, key: SigningKey) -> tuple[tuple[str, Certificate], ...]:
-        """Each with AMD's name for it."""
-        return (key.name, self.leaf), (_INTERMEDIATES[key], self.intermediate), ("ARK", self.anchor)
+from confide.errors import EvidenceError
 
 
 def authenticate(
@@ -66,13 +43,11 @@ def authenticate(
     """
     x509.require_clock(now)
     report = parse_report(_report_bytes(evidence), checks=checks)
-    chain = _chain(report, endorsements, roots=roots, checks=checks)
-    _check_chain(chain, report.signing_key, now=now, checks=checks)
+    chain = find_chain(report.signing_key, endorsements, roots=roots, checks=checks)
+    _check_chain(chain, now=now, checks=checks)
     lists = x509.load_crls(endorsements.items["crl"]) if "crl" in endorsements.items else ()
-    used = x509.check_revocation(
-        chain.named(report.signing_key), lists, issuer=chain.anchor, now=now, revocation=revocation, checks=checks
-    )
-    decoded = _check_certificate(chain, report.signing_key, checks=checks)
+    used = x509.check_revocation(chain.named, lists, issuer=chain.anchor, now=now, revocation=revocation, checks=checks)
+    decoded = _check_certificate(chain, checks=checks)
     _check_signature(report, chain.leaf, checks=checks)
     _check_agreement(report, chain.product, decoded, checks=checks)
     checks.conclude()
@@ -86,79 +61,15 @@ def _report_bytes(evidence: Evidence) -> bytes:
     return report
 
 
-# --- 1 and 2: the certificates ---------------------------------------------------------------------------------------------------
+# --- 2: the chain ---
 
 
-def _chain(report: Report, endorsements: Endorsements, *, roots: Roots, checks: Checks) -> _Chain:
-    """Step 1: find the certificates by name only. Every name is then checked by signature."""
-    leaf = _endorsed(report.signing_key, endorsements, checks)
-    supplied = tuple(_supplied(endorsements, (*CHAIN_ROLES, *LEAF_ROLES)))
-    intermediate = _issuer_of(leaf, supplied, what=_INTERMEDIATES[report.signing_key])
-    root, anchor = _anchor_of(intermediate, supplied, roots, checks)
-    product = _product_of(anchor, checks)
-    return _Chain(leaf, intermediate, root, anchor, product)
-
-
-def _supplied(endorsements: Endorsements, roles: tuple[str, ...]) -> Iterator[Certificate]:
-    for role in roles:
-        if role in endorsements.items:
-            yield from x509.load_certificates(endorsements.items[role])
-
-
-def _endorsed(key: SigningKey, endorsements: Endorsements, checks: Checks) -> Certificate:
-    """The certificate whose subject is that of the report's SIGNING_KEY; the other kind does not stand in for it."""
-    subject = _SUBJECTS.get(key, "no certificate: the report is not signed")
-    given = tuple(_supplied(endorsements, (*LEAF_ROLES, "cert-chain")))
-    found = next((certificate for certificate in given if x509.common_name(certificate) == subject), None)
-    names = ", ".join(map(x509.common_name, given))
-    if not given:
-        checks.fail(CollateralError(Code.X509_MISSING, found="no endorsement certificate", wanted=subject))
-    checks.require(found is not None, Code.SNP_SIGNING_KEY, "SIGNING_KEY", found=f"{key.name} beside {names}", wanted=subject)
-    checks.conclude()
-    return found if found is not None else given[0]
-
-
-def _issuer_of(leaf: Certificate, supplied: tuple[Certificate, ...], *, what: str) -> Certificate:
-    """The certificate named as the leaf's issuer: a supplied one, or else the one we ship. Of several, the one whose key fits."""
-    shipped = tuple(certificate for der in AMD_INTERMEDIATES for certificate in x509.load_certificates(der))
-    for offered in (supplied, shipped):
-        named = [certificate for certificate in offered if x509.names(certificate).subject == x509.names(leaf).issuer]
-        if named:
-            return next((certificate for certificate in named if x509.signed_by(leaf, certificate)), named[0])
-    issuer = x509.names(leaf).issuer_common_name
-    raise CollateralError(Code.X509_MISSING, found=f"no certificate for {issuer}", wanted=f"the {what} certificate of {issuer}")
-
-
-def _anchor_of(
-    intermediate: Certificate, supplied: tuple[Certificate, ...], roots: Roots, checks: Checks
-) -> tuple[Root, Certificate]:
-    """The pinned root that the intermediate names. A root that came with the evidence is compared with it, never trusted."""
-    name = x509.names(intermediate).issuer
-    pinned = [(root, x509.load_certificate(root.der)) for root in roots if root.kind is Kind.SNP]  # type: ignore[redundant-expr]
-    named = [(root, anchor) for root, anchor in pinned if x509.names(anchor).subject == name]
-    offered = [certificate for certificate in supplied if x509.names(certificate).subject == name]
-    ours = all(any(certificate == anchor for _, anchor in named) for certificate in offered)
-    wanted = "a pinned root: " + ", ".join(root.name for root, _ in pinned)
-    checks.require(bool(named) and ours, Code.X509_ROOT, "ARK", found=x509.names(intermediate).issuer_text, wanted=wanted)
-    checks.conclude()
-    return next((pair for pair in named if x509.signed_by(intermediate, pair[1])), named[0])
-
-
-def _product_of(anchor: Certificate, checks: Checks) -> Product:
-    name = x509.common_name(anchor)
-    product = next((product for product in Product if name == f"ARK-{product}"), None)
-    wanted = ", ".join(f"ARK-{product}" for product in Product)
-    checks.require(product is not None, Code.SNP_SUBJECT, "ARK subject", found=name, wanted=wanted)
-    checks.conclude()
-    return product or Product.MILAN
-
-
-def _check_chain(chain: _Chain, key: SigningKey, *, now: datetime, checks: Checks) -> None:
+def _check_chain(chain: Chain, *, now: datetime, checks: Checks) -> None:
     """Step 2: windows, names, signatures and CA fields of the three certificates."""
-    (leaf, _), (middle, _), (top, _) = named = chain.named(key)
+    (leaf, _), (middle, _), (top, _) = named = chain.named
     for title, certificate in named:
         x509.check_window(certificate, now=now, title=title, checks=checks)
-    _check_name(chain.intermediate, f"{_ISSUERS[key]}{chain.product}", title=middle, checks=checks)
+    _check_name(chain.intermediate, f"{ISSUERS[chain.key]}{chain.product}", title=middle, checks=checks)
     x509.check_authority(chain.anchor, path_length=None, crl_sign=True, title=top, checks=checks)
     x509.check_authority(chain.intermediate, path_length=0, crl_sign=False, title=middle, checks=checks)
     x509.check_link(chain.intermediate, chain.anchor, title=middle, checks=checks)
@@ -173,8 +84,9 @@ def _check_name(certificate: Certificate, wanted: str, *, title: str, checks: Ch
 # --- 4: the endorsement certificate's own fields --------------------------------------------------------------------------------
 
 
-def _check_certificate(chain: _Chain, key: SigningKey, *, checks: Checks) -> EndorsementExtensions:
+def _check_certificate(chain: Chain, *, checks: Checks) -> EndorsementExtensions:
     """Step 4: P-384, and AMD's extensions for this product and kind of key."""
+    key = chain.key
     readable = x509.check_end_entity(chain.leaf, title=key.name, checks=checks)
     public = _p384(chain.leaf)
     found = "P-384" if public else "another key"
@@ -184,9 +96,7 @@ def _check_certificate(chain: _Chain, key: SigningKey, *, checks: Checks) -> End
     try:
         decoded = extensions.decode(chain.leaf, chain.product)
     except EvidenceError as error:
-        checks.require(False, error.code, f"{key.name} extensions", found=error.found, wanted=error.wanted)
-        checks.conclude()
-        raise
+        refuse(error, f"{key.name} extensions", checks)
     _check_extensions(decoded, chain.product, key, checks=checks)
     return decoded
 
@@ -281,7 +191,7 @@ def _masked(report: Report) -> bool:
     return not any(report.chip_id)
 
 
-def _claims(report: Report, chain: _Chain, decoded: EndorsementExtensions, lists: tuple[RevocationList, ...]) -> SnpClaims:
+def _claims(report: Report, chain: Chain, decoded: EndorsementExtensions, lists: tuple[RevocationList, ...]) -> SnpClaims:
     certificates = (chain.leaf, chain.intermediate, chain.anchor)
     starts = [certificate.not_valid_before_utc for certificate in certificates] + [crl.last_update_utc for crl in lists]
     ends = [certificate.not_valid_after_utc for certificate in certificates]
