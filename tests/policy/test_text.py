@@ -32,6 +32,12 @@ def test_everything_about_simulated_evidence_says_so_first() -> None:
         assert "SIMULATED" in text.split("\n")[1]
 
 
+def test_a_policy_that_admits_simulation_is_marked_even_where_the_vendor_is_real() -> None:
+    whole = explain(World().document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    real = replace(whole, claims=tuple(replace(each, simulated=False) for each in whole.claims))
+    assert render(real).split("\n")[1].startswith("SIMULATED evidence would pass")
+
+
 def test_an_accepted_node_reads_as_accepted_until_a_time_with_custody() -> None:
     text = explained()
     assert "ACCEPTED by policy demo serial 3 (file), until 2026-11-26T11:00:00Z; custody: not checked" in text

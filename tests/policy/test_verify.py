@@ -28,12 +28,14 @@ from tests.policy.world import (
 
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
+from confide.attest.document import parse_document
 from confide.attest.keyset import Pool
 from confide.attest.roots import AMD_ROOTS
 from confide.attest.snp.layout import Product, SigningKey
 from confide.codes import Code
 from confide.errors import CollateralError, ConfideError, EvidenceError, MisuseError, PolicyError
 from confide.policy import conclude, rules, snp
+from confide.policy import verify as module
 from confide.policy.model import Origin
 from confide.policy.record import Record
 from confide.policy.rollback import RollbackState
@@ -518,6 +520,14 @@ def test_explain_believes_no_keyset_that_the_evidence_is_not_about() -> None:
     assert explained.failure is not None
     assert explained.failure.code is Code.BINDING_MISMATCH
     assert explained.keyset is None
+
+
+def test_a_document_without_evidence_is_not_genuine_for_lack_of_anything_false() -> None:
+    empty = replace(parse_document(PLAIN), evidence=())
+    question = module._Question(policy(), now=NOW, nonce=NONCE, roots=ROOTS, rollback=None)
+    with pytest.raises(EvidenceError) as caught:
+        module._genuine(question, empty, Checks())
+    assert caught.value.code is Code.DOCUMENT_MALFORMED
 
 
 def test_no_verdict_is_made_of_a_record_with_a_failure_in_it() -> None:

@@ -4,6 +4,7 @@
 about the moment, the caller or the state must be refused as of the past too.
 """
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.policy.world import (
     MEASUREMENT,
     NONCE,
@@ -329,3 +332,58 @@ def test_false_roots_are_marked_and_no_vendors_root_is() -> None:
 def test_no_bit_of_a_signed_report_can_be_changed(offset: int) -> None:
     with pytest.raises(ConfideError):
         verify(flipped("report", offset)(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+
+
+PLAIN = World().document()
+PARTS = json.loads(PLAIN)
+
+
+def garbled(place: tuple[str, int], edits: list[tuple[int, int]], length: int) -> bytes:
+    """The document with bytes of one inner value changed and its end cut off, encoded correctly again."""
+    members = json.loads(PLAIN)
+    name, index = place
+    inner = bytearray(base64.b64decode(members[name][index]["value"] if name != "keyset" else members[name]))
+    for offset, value in edits:
+        inner[offset % len(inner)] = value
+    text = base64.b64encode(bytes(inner[: len(inner) - length])).decode()
+    if name == "keyset":
+        members[name] = text
+    else:
+        members[name][index]["value"] = text
+    return json.dumps(members).encode()
+
+
+PLACES = [("keyset", 0), ("evidence", 0), *(("collateral", index) for index in range(len(PARTS["collateral"])))]
+EDITS = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=3)
+
+
+def never_raises(document: bytes) -> None:
+    """Whatever the bytes, `explain` returns, and `verify` gives the same verdict or the same refusal."""
+    explained = explain(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    if explained.failure is None:
+        assert verify(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS) == explained.verdict
+        return
+    with pytest.raises(ConfideError) as caught:
+        verify(document, policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    assert caught.value.code is explained.failure.code
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(PLACES), EDITS, st.integers(0, 3))
+def test_garbled_parts_are_refused_and_never_crash(place: tuple[str, int], edits: list[tuple[int, int]], length: int) -> None:
+    never_raises(garbled(place, edits, length))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=300) | st.integers(0, len(PLAIN)).map(lambda end: PLAIN[:end]))
+def test_any_bytes_are_explained(data: bytes) -> None:
+    never_raises(data)
+
+
+@pytest.mark.deep
+@settings(max_examples=3000, deadline=None)
+@given(st.sampled_from(PLACES), EDITS, st.integers(0, 40))
+def test_garbled_parts_are_refused_and_never_crash_for_long(
+    place: tuple[str, int], edits: list[tuple[int, int]], length: int
+) -> None:
+    never_raises(garbled(place, edits, length))

@@ -28,6 +28,7 @@ QUESTIONS = {
     Stage.POLICY: "Policy: does the node fit?",
 }
 SIMULATED = "SIMULATED: a false vendor signed this evidence. It proves nothing and protects nothing."
+ADMITS_SIMULATED = "SIMULATED evidence would pass: the policy says unsafe_accept_simulated. It protects nothing."
 _HEX = re.compile(r"\b[0-9a-f]{33,}\b")
 
 
@@ -45,7 +46,8 @@ def render_proposal(proposal: Proposal) -> str:
 
 def _lines(explanation: Explanation, *, every_check: bool) -> Iterator[str]:
     if explanation.simulated:
-        yield from ("=" * len(SIMULATED), SIMULATED, "=" * len(SIMULATED), "")
+        banner = SIMULATED if _false_vendor(explanation) else ADMITS_SIMULATED
+        yield from ("=" * len(banner), banner, "=" * len(banner), "")
     yield _outcome(explanation)
     yield from _summary(explanation.sections)
     if explanation.failure is not None:
@@ -68,6 +70,10 @@ def _summary(sections: tuple[Section, ...]) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     yield from ("", f"  {QUESTIONS[section.stage]}")
     yield from (line for check in section.checks for line in _check(check))
+
+
+def _false_vendor(explanation: Explanation) -> bool:
+    return any(claims.simulated for claims in explanation.claims)
 
 
 def _outcome(explanation: Explanation) -> str:

@@ -33,6 +33,8 @@ from confide.attest.evidence import Roots
 from confide.attest.keyset import Keyset
 from confide.attest.verifiers import authenticate
 from confide.attest.x509 import Revocation
+from confide.codes import Code
+from confide.errors import EvidenceError
 from confide.policy import bound, conclude, rules
 from confide.policy.conclude import Verified
 from confide.policy.explanation import Explanation
@@ -194,6 +196,8 @@ def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[C
         revocation = Revocation(required=False)
     else:
         revocation = Revocation(max_age=age)
+    if not document.evidence:  # a document does not parse without; "all of nothing" must not pass if that ever changes
+        raise EvidenceError(Code.DOCUMENT_MALFORMED, found="no evidence", wanted="that of a TEE")
     found = []
     for evidence in document.evidence:
         given = document.endorsements
