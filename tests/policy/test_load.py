@@ -305,6 +305,11 @@ def test_bytes_that_are_no_policy_refuse(data: bytes) -> None:
     assert caught.value.code is wanted
 
 
+def test_a_policy_of_exactly_the_bound_is_read() -> None:
+    assert load_policy(as_json().ljust(MAX_POLICY)).name == "demo"
+    refused(as_json().ljust(MAX_POLICY + 1), Code.POLICY_MALFORMED)
+
+
 def test_a_local_date_in_toml_refuses_since_nobody_knows_whose_day_it_is() -> None:
     for spelling in (b"2026-12-31", b"2026-12-31T00:00:00", b"00:00:00"):
         refused(as_toml().replace(b"2026-12-31 00:00:00+00:00", spelling), Code.POLICY_SHAPE)

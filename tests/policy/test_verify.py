@@ -213,6 +213,11 @@ def test_first_use_is_said_in_every_verdict() -> None:
     assert "who built the software" not in unchecked(judge())
 
 
+@pytest.mark.parametrize("moment", [NOW - timedelta(hours=1), NOW + timedelta(hours=23) - timedelta(seconds=1)])
+def test_a_keyset_holds_from_its_first_second_to_its_last(moment: datetime) -> None:
+    verify(PLAIN, policy(), now=moment, nonce=NONCE, roots=ROOTS)
+
+
 # --- simulated evidence
 
 
