@@ -227,7 +227,7 @@ def check_revocation(
 ) -> tuple[RevocationList, ...]:
     """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3)."""
     name = common_name(issuer)
-    used = tuple(crl for crl in crls if crl.issuer.public_bytes() == names(issuer).subject)
+    used = tuple(crl for crl in crls if crl.issuer == issuer.subject)  # across string types: the signature decides
     if not used:
         _no_list(name, revocation, checks)
     for crl in used:

@@ -91,7 +91,8 @@ def _issuer_of(leaf: Certificate, supplied: tuple[Certificate, ...], *, what: st
         issuer = x509.names(leaf).issuer_text
         among = ", ".join(map(x509.common_name, came)) or "none"
         refuse(CollateralError(Code.X509_MISSING, found=among, wanted=f"the {what} certificate of {issuer}"), what, checks)
-    return next((certificate for certificate in named if x509.signed_by(leaf, certificate)), named[0])
+    fitting = (certificate for certificate in named if x509.is_rsa_4096(certificate) and x509.signed_by(leaf, certificate))
+    return next(fitting, named[0])
 
 
 def _is_intermediate(certificate: Certificate) -> bool:
