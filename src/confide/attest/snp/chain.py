@@ -4,6 +4,7 @@ What came with the evidence goes first. The intermediates that this package ship
 another product or a changed one is refused, not passed over. Roots that came are compared with the pinned ones, never trusted.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -84,9 +85,8 @@ def _endorsed(key: SigningKey, endorsements: Endorsements, checks: Checks) -> Ce
 def _issuer_of(leaf: Certificate, supplied: tuple[Certificate, ...], *, what: str, checks: Checks) -> Certificate:
     """The certificate named as the leaf's issuer. Of several (AMD has re-issued some), the one whose key fits."""
     came = tuple(certificate for certificate in supplied if _is_intermediate(certificate))
-    shipped = tuple(certificate for der in AMD_INTERMEDIATES for certificate in x509.load_certificates(der))
     wanted = x509.names(leaf).issuer
-    named = [certificate for certificate in came or shipped if x509.names(certificate).subject == wanted]
+    named = [certificate for certificate in came or _shipped() if x509.names(certificate).subject == wanted]
     if not named:
         issuer = x509.names(leaf).issuer_text
         among = ", ".join(map(x509.common_name, came)) or "none"
@@ -111,7 +111,7 @@ def _anchor_of(
 ) -> tuple[Root, Certificate]:
     """The pinned root that the intermediate names; it is among those offered, if any were, and nothing else was offered."""
     name = x509.names(intermediate).issuer
-    pinned = [(root, x509.load_certificate(root.der)) for root in roots if root.kind is Kind.SNP]  # type: ignore[redundant-expr]
+    pinned = _pinned(tuple(roots))
     named = [(root, anchor) for root, anchor in pinned if x509.names(anchor).subject == name]
     foreign = [certificate for certificate in offered if all(certificate != anchor for _, anchor in pinned)]
     ours = not foreign and (not offered or any(anchor in offered for _, anchor in named))
@@ -121,6 +121,17 @@ def _anchor_of(
         refuse(EvidenceError(Code.X509_ROOT, found=found, wanted=wanted), "ARK", checks)
     checks.require(True, Code.X509_ROOT, "ARK", found=found, wanted=wanted)
     return next((pair for pair in named if x509.signed_by(intermediate, pair[1])), named[0])
+
+
+@functools.lru_cache(maxsize=1)
+def _shipped() -> tuple[Certificate, ...]:
+    return tuple(x509.load_certificate(der) for der in AMD_INTERMEDIATES)
+
+
+@functools.lru_cache(maxsize=16)
+def _pinned(roots: Roots) -> tuple[tuple[Root, Certificate], ...]:
+    amd = (root for root in roots if root.kind is Kind.SNP)  # type: ignore[redundant-expr]
+    return tuple((root, x509.load_certificate(root.der)) for root in amd)
 
 
 def _product_of(anchor: Certificate, checks: Checks) -> Product:

@@ -3,6 +3,7 @@
 Left to others: what they must agree with (`verify.py`).
 """
 
+import functools
 from dataclasses import dataclass
 
 from confide.attest.snp.layout import Product, Tcb
@@ -38,6 +39,7 @@ class EndorsementExtensions:
     csp_id: str | None
 
 
+@functools.lru_cache(maxsize=128)
 def decode(certificate: Certificate, product: Product) -> EndorsementExtensions:
     """Decode for the TCB layout and hwID length of `product`.
 
