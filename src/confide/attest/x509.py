@@ -1,10 +1,11 @@
-"""X.509 certificates and revocation lists (RFC 5280): loading, windows, one link of a chain, revocation. One loader for all kinds.
+"""X.509 certificates and revocation lists (RFC 5280): loading, windows, one link of a chain. One loader for all kinds.
 
 AMD's VCEK and VLEK certificates have serial number 0, which RFC 5280 section 4.1.2.2 forbids and `cryptography` deprecates. Only
 `_load_der` and `serial_number` meet that warning; exactly that message is silenced, and `pyproject.toml` bounds `cryptography` to
 versions that load them. Pure functions of exact bytes are memoised, bounded: an intermediate is verified once per process.
 
-Left to others: which roots are pinned (`roots.py`), vendor extensions (`snp/extensions.py`), fetching (`collateral`).
+Left to others: applying revocation lists (`revocation.py`), which roots are pinned (`roots.py`), vendor extensions
+(`snp/extensions.py`), fetching (`collateral`).
 """
 
 import base64
@@ -12,7 +13,7 @@ import functools
 import re
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +23,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
@@ -154,7 +154,7 @@ def check_link(child: Certificate, issuer: Certificate, *, title: str, checks: C
     )
     good = signed_by(child, issuer)
     checks.require(
-        good, Code.X509_SIGNATURE, f"{title} signature", found=_good(good), wanted=f"a signature by {common_name(issuer)}"
+        good, Code.X509_SIGNATURE, f"{title} signature", found=told(good), wanted=f"a signature by {common_name(issuer)}"
     )
 
 
@@ -216,37 +216,6 @@ def check_extensions(certificate: Certificate, *, title: str, checks: Checks) ->
     return readable
 
 
-def check_revocation(
-    chain: Iterable[tuple[str, Certificate]],
-    crls: Iterable[RevocationList],
-    *,
-    issuer: Certificate,
-    now: datetime,
-    revocation: Revocation,
-    checks: Checks,
-) -> tuple[RevocationList, ...]:
-    """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3)."""
-    name = common_name(issuer)
-    used = tuple(crl for crl in crls if crl.issuer == issuer.subject)  # across string types: the signature decides
-    if not used:
-        _no_list(name, revocation, checks)
-    for crl in used:
-        _check_crl(crl, issuer, now=now, revocation=revocation, title=f"revocation list of {name}", checks=checks)
-    for title, certificate in chain:
-        if used and names(certificate).issuer == names(issuer).subject:
-            number = serial_number(certificate)
-            revoked = any(crl.get_revoked_certificate_by_serial_number(number) is not None for crl in used)
-            serial = f"serial {number:#x}"
-            checks.require(
-                not revoked,
-                Code.X509_REVOKED,
-                f"{title} revocation",
-                found=f"{serial} {'' if revoked else 'not '}listed",
-                wanted="not listed",
-            )
-    return used
-
-
 @functools.lru_cache(maxsize=256)
 def signed_by(child: Certificate, issuer: Certificate) -> bool:
     """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Equality is that of the bytes."""
@@ -284,94 +253,9 @@ def signature_name(signed: Certificate | RevocationList) -> str:
     return f"RSASSA-PSS, {getattr(digest, 'name', '?')}, MGF1 {mgf.name}, salt {salt}"
 
 
-def _no_list(name: str, revocation: Revocation, checks: Checks) -> None:
-    if not revocation.required:
-        checks.skip("revocation", f"no revocation list of {name} was given and none is required")
-        return
-    checks.require(
-        False, Code.X509_CRL_MISSING, "revocation list", found="none", wanted=f"a list issued by {name}", error=CollateralError
-    )
-
-
-def _check_crl(
-    crl: RevocationList, issuer: Certificate, *, now: datetime, revocation: Revocation, title: str, checks: Checks
-) -> None:
-    algorithm = signature_name(crl)
-    checks.require(
-        algorithm == PSS_SHA384,
-        Code.X509_CRL_ALGORITHM,
-        f"{title} signatureAlgorithm",
-        found=algorithm,
-        wanted=PSS_SHA384,
-        error=CollateralError,
-    )
-    good = _crl_signed_by(crl, issuer)
-    checks.require(
-        good, Code.X509_CRL_SIGNATURE, f"{title} signature", found=_good(good), wanted="a good one", error=CollateralError
-    )
-    _check_crl_extensions(crl, title=title, checks=checks)
-    _check_crl_window(crl, now=now, max_age=revocation.max_age, title=title, checks=checks)
-
-
-def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta | None, title: str, checks: Checks) -> None:
-    start, end = crl.last_update_utc, crl.next_update_utc
-    found = now.isoformat()
-    checks.require(
-        now >= start,
-        Code.X509_CRL_NOT_YET_VALID,
-        f"{title} thisUpdate",
-        found=found,
-        wanted=f"from {start.isoformat()}",
-        error=CollateralError,
-    )
-    wanted = "a nextUpdate" if end is None else f"until {end.isoformat()}"
-    checks.require(
-        end is not None and now <= end,
-        Code.X509_CRL_EXPIRED,
-        f"{title} nextUpdate",
-        found=found,
-        wanted=wanted,
-        error=CollateralError,
-    )
-    if max_age is not None:
-        checks.require(
-            now - start <= max_age,
-            Code.X509_CRL_AGE,
-            f"{title} age",
-            found=str(now - start),
-            wanted=f"at most {max_age}",
-            error=CollateralError,
-        )
-
-
-def _check_crl_extensions(crl: RevocationList, *, title: str, checks: Checks) -> None:
-    """A critical extension (indirect, partial, delta list) narrows what the list says: none is accepted (RFC 5280 section 5.2)."""
-    try:
-        unknown = [extension.oid.dotted_string for extension in crl.extensions if extension.critical]
-        unknown += [e.oid.dotted_string for entry in crl for e in entry.extensions if e.critical]
-    except (ValueError, x509.DuplicateExtension) as error:
-        unknown = [type(error).__name__]
-    checks.require(
-        not unknown,
-        Code.X509_CRL_EXTENSION,
-        f"{title} extensions",
-        found=", ".join(unknown[:4]) or "no critical ones",
-        wanted="no critical ones",
-        error=CollateralError,
-    )
-
-
-def _crl_signed_by(crl: RevocationList, issuer: Certificate) -> bool:
-    return _crl_verifies(crl.public_bytes(Encoding.DER), issuer)
-
-
-@functools.lru_cache(maxsize=64)
-def _crl_verifies(crl: bytes, issuer: Certificate) -> bool:
-    try:
-        key = issuer.public_key()
-        return isinstance(key, rsa.RSAPublicKey) and _load_crl(crl).is_signature_valid(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
+def told(good: bool) -> str:
+    """A signature in words."""
+    return "a good one" if good else "a bad one"
 
 
 @contextmanager
@@ -446,7 +330,3 @@ def _key_name(certificate: Certificate) -> str:
     except (ValueError, UnsupportedAlgorithm):
         return "an unknown key"
     return f"{type(key).__name__.lstrip('_')} {getattr(key, 'key_size', '')}".strip()
-
-
-def _good(good: bool) -> str:
-    return "a good one" if good else "a bad one"

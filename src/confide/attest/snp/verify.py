@@ -2,7 +2,7 @@
 
 1. Read the report and find the certificates for its SIGNING_KEY (`layout.parse_report`, `chain.find_chain`).
 2. Chain: VCEK -> ASK -> pinned ARK, or VLEK -> ASVK -> pinned ARK (`_check_chain`).
-3. Revocation by the ARK's list (`x509.check_revocation`).
+3. Revocation by the ARK's list (`revocation.check_revocation`).
 4. The certificates' own fields: windows, names, extensions (`_check_certificates`, `_check_extensions`).
 5. The report's signature by the endorsed key (`_check_signature`).
 6. Report and certificate agree: product, REPORTED_TCB, CHIP_ID (`_check_agreement`).
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from confide.attest import x509
 from confide.attest.checks import Checks
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
+from confide.attest.revocation import check_revocation
 from confide.attest.snp import extensions
 from confide.attest.snp.chain import ISSUERS, Chain, find_chain, refuse
 from confide.attest.snp.claims import SnpClaims
@@ -46,7 +47,7 @@ def authenticate(
     chain = find_chain(report.signing_key, endorsements, roots=roots, checks=checks)
     _check_chain(chain, now=now, checks=checks)
     lists = x509.load_crls(endorsements.items["crl"]) if "crl" in endorsements.items else ()
-    used = x509.check_revocation(chain.named, lists, issuer=chain.anchor, now=now, revocation=revocation, checks=checks)
+    used = check_revocation(chain.named, lists, issuer=chain.anchor, now=now, revocation=revocation, checks=checks)
     decoded = _check_certificate(chain, checks=checks)
     _check_signature(report, chain.leaf, checks=checks)
     _check_agreement(report, chain.product, decoded, checks=checks)
