@@ -61,19 +61,20 @@ def declared_length(scope: Scope, *, limit: int) -> None:
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
-    """The whole body, bounded in bytes while it arrives and in time.
+    """The whole body of a stranger, bounded in bytes while it arrives and in time.
 
     Raises:
         NodeError: `node.too_large`, `node.too_slow`, or `node.bad_request` when the client left.
     """
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit)
+            return await collect_body(receive, limit=limit)
     except TimeoutError:
         raise NodeError(Code.NODE_TOO_SLOW, found=f"no whole body in {seconds} s", wanted="all of it") from None
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def collect_body(receive: Receive, *, limit: int) -> bytes:
+    """The whole body, bounded in bytes. Errors as `read_body`."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= limit:

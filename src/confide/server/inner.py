@@ -22,7 +22,7 @@ from confide.engine.results import ClassificationOutput, EmbeddingOutput, Result
 from confide.errors import ConfideError, ReceiptError
 from confide.formats import strictjson
 from confide.server import NodeError
-from confide.server.asgi import Receive, Reply, Scope, Send, header, media_type, read_body, send_reply
+from confide.server.asgi import Receive, Reply, Scope, Send, collect_body, header, media_type, send_reply
 from confide.server.channel import Channel, require_channel
 from confide.server.models import Models, Served
 from confide.server.problems import inside, outside
@@ -79,7 +79,7 @@ class InnerApp:
             await send_reply(send, outside(error.code))
             return
         try:
-            body = await read_body(receive, limit=self._body_limit, seconds=60.0)
+            body = await collect_body(receive, limit=self._body_limit)
             reply = await self._route(scope)(channel, scope, body)
         except ConfideError as error:
             _note(channel, error)

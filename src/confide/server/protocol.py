@@ -28,7 +28,8 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._in_head = False
-        self._head_bytes = 0
+        self._head_bytes = 0  # of earlier pieces
+        self._size = 0  # of this piece
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
 
@@ -50,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed the parser, and bound what it holds of a head that is not complete."""
         if self.transport.is_closing():
             return
+        self._size = len(data)
         super().data_received(data)
         if not self._in_head:
             return
@@ -68,7 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is whole: its fields are bounded too, for those that came in one piece."""
         self._in_head = False
         self._got_head()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.limits.header_bytes:
+        if self._head_bytes + self._size > self.limits.header_bytes and self._fields() > self.limits.header_bytes:
             self._refuse(_HEADERS)
             return
         super().on_headers_complete()
@@ -105,6 +107,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         super().timeout_keep_alive_handler()
+
+    def _fields(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse(self, answer: bytes) -> None:
         if not self.transport.is_closing():

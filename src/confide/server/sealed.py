@@ -22,7 +22,7 @@ from confide.seal import bhttp
 from confide.seal.chunked import ChunkedRequestOpener
 from confide.seal.ohttp import INNER_AUTHORITY, Gateway, OpenedError
 from confide.server import NodeError
-from confide.server.asgi import App, Headers, Message, Receive, Reply, Scope
+from confide.server.asgi import App, Headers, Message, Reply, Scope
 from confide.server.channel import EXTENSION, Channel
 from confide.server.problems import inside
 from confide.server.proof import Proof
@@ -101,13 +101,39 @@ class SealedApp:
             return inside(_internal(error))
 
     async def _call(self, request: bhttp.Request, channel: Channel) -> Reply:
-        sent: list[Message] = []
+        exchange = _Exchange(request.content)
+        await self._inner(_scope(request, channel), exchange.receive, exchange.send)
+        return exchange.reply()
 
-        async def send(message: Message) -> None:
-            sent.append(message)
 
-        await self._inner(_scope(request, channel), _receiver(request.content), send)
-        return _collect(sent)
+class _Exchange:
+    """The two ends of one ASGI call: the body in one message, the answer collected whole."""
+
+    __slots__ = ("_body", "_content", "_finished", "_headers", "_status")
+
+    def __init__(self, content: bytes) -> None:
+        self._content: bytes | None = content
+        self._headers: Headers = ()
+        self._status, self._body, self._finished = 0, b"", False
+
+    async def receive(self) -> Message:
+        content, self._content = self._content, None
+        if content is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], tuple(message["headers"])
+        else:
+            self._body += message.get("body", b"")
+            self._finished = not message.get("more_body", False)
+
+    def reply(self) -> Reply:
+        """The whole answer; an application that stops half-way has failed, and its half answer is not passed on."""
+        if not (self._status and self._finished):
+            raise RuntimeError("the inner application did not complete its answer")
+        return Reply(self._status, self._headers, self._body)
 
 
 def _require_target(request: bhttp.Request) -> None:
@@ -124,7 +150,7 @@ def _scope(request: bhttp.Request, channel: Channel) -> Scope:
         "http_version": "1.1",
         "method": request.method.decode("latin-1"),
         "scheme": "https",
-        "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
+        "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode("utf-8", "replace"),
         "raw_path": raw_path,
         "query_string": query,
         "root_path": "",
@@ -133,24 +159,6 @@ def _scope(request: bhttp.Request, channel: Channel) -> Scope:
         "server": None,
         "extensions": {EXTENSION: channel},
     }
-
-
-def _receiver(content: bytes) -> Receive:
-    """The body in one message; asked again, the client is still there and says nothing more."""
-    messages = iter(({"type": "http.request", "body": content, "more_body": False},))
-
-    async def receive() -> Message:
-        return next(messages, None) or {"type": "http.disconnect"}
-
-    return receive
-
-
-def _collect(sent: list[Message]) -> Reply:
-    """The whole answer; an application that stops half-way has failed, and its half answer is not passed on."""
-    if not sent or sent[0]["type"] != "http.response.start" or sent[-1].get("more_body", False) or len(sent) < 2:
-        raise RuntimeError("the inner application did not complete its answer")
-    headers: Headers = tuple((bytes(name), bytes(value)) for name, value in sent[0].get("headers", ()))
-    return Reply(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 def _internal(error: Exception) -> NodeError:
