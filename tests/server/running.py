@@ -55,6 +55,7 @@ class Opened:
     headers: Mapping[bytes, bytes]
     content: bytes = field(repr=False)
     receipt: Receipt | None
+    envelope: bytes | None = field(default=None, repr=False)
 
     @property
     def json(self) -> Any:
@@ -126,7 +127,7 @@ class Inside:
                 key_config=key.raw,
                 models=None,
             )
-        return Opened(decoded.response.status, dict(decoded.response.headers), decoded.response.content, receipt)
+        return Opened(decoded.response.status, dict(decoded.response.headers), decoded.response.content, receipt, envelope)
 
 
 def with_node(test: Callable[[Inside], Awaitable[T]], settings: NodeConfig | None = None, **flags: Any) -> T:
