@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -84,6 +85,11 @@ def digest(here: Place) -> str:
 def test_a_session_that_goes_otherwise_is_noticed() -> None:
     step = parse("$ confide x\n1> a...b\n? 3\n", {})
     play(step, lambda _: Outcome("a to b\n", "", 3))
-    for wrong in (Outcome("a\n", "", 3), Outcome("a b\nmore\n", "", 3), Outcome("ab\n", "noise\n", 3), Outcome("ab\n", "", 0)):
+    wrongs = [Outcome("a\n", "", 3), Outcome("a b\nmore\n", "", 3), Outcome("ab\n", "noise\n", 3), Outcome("ab\n", "", 0)]
+    for wrong in wrongs:
         with pytest.raises(AssertionError):
-            play(step, lambda _, wrong=wrong: wrong)
+            play(step, partial(_given, wrong))
+
+
+def _given(outcome: Outcome, _: object) -> Outcome:
+    return outcome

@@ -17,8 +17,11 @@ READY = 60.0  # seconds
 
 
 def environment() -> dict[str, str]:
-    """This process's, without settings that would reach a command."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CONFIDE_")}
+    """This process's, without settings that would reach a command, and good in any folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONFIDE_")}
+    if paths := kept.get("PYTHONPATH"):
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths.split(os.pathsep))
+    return kept
 
 
 def confide(*words: str | Path, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
