@@ -34,7 +34,7 @@ from confide.policy.trust import Proposal
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("CONFIDE_DEMO_MODELS", ROOT / ".cache" / "models"))
-OUT = Path(os.environ.get("CONFIDE_DEMO_OUT", "demo-out"))
+OUT = Path("demo-out")
 PACKAGES = ("minilm", "triage")
 READY = 60.0  # seconds until a node must answer
 INTRO = """\
@@ -42,10 +42,10 @@ confide demo: ask two language models about text that the owner of their machine
 
 You check the machine before you send anything. Your text travels sealed to a key that only the checked software holds.
 Every answer comes with a signed receipt. Nothing leaves this computer and nothing is downloaded now; it takes about ten
-seconds, uses one free local port, and leaves its results in {out}/.
+seconds, uses one free local port, and leaves its results in {out}/ (what an earlier run left there is replaced).
 
-This computer has no confidential hardware (or we do not ask for it), so the node runs in a SIMULATED one. The checks below
-are the real ones. The protection is not: a false vendor signed the evidence, and section 6 shows it being refused."""
+This demo asks for no confidential hardware, so the node runs in a SIMULATED one. The checks below are the real ones.
+The protection is not: a false vendor signed the evidence. Section 6 shows it refused by a policy for real hardware."""
 SENTENCES = ("a doctor", "a physician", "the stock market")
 MESSAGES = (
     "My chest hurts and I cannot breathe properly.",
@@ -293,8 +293,8 @@ def _must_fail(what: str, attempt: Callable[[], object], *, sent: Callable[[], i
     try:
         attempt()
     except confide.ConfideError as error:
-        count = "" if sent is None else "; nothing was sent" if not sent() else "; no answer is handed out"
-        print(f"  {what:<42} refused ({error.code.value}){count}")
+        outcome = "" if sent is None else ", nothing was sent" if not sent() else ", no answer is handed out"
+        print(f"  {what:<42} refused{outcome}\n  {'':<42} {error.code.meaning} ({error.code.value})")
     else:
         raise SystemExit(f"error: {what} was not refused; this must never happen, please report it")
 

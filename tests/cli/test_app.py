@@ -1,9 +1,11 @@
 """Errors as two lines, exit codes as the code says, and never a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -103,6 +105,15 @@ def test_no_command_shows_the_help_and_is_misuse(capsys: pytest.CaptureFixture[s
 def test_python_dash_m_confide_is_the_same_command() -> None:
     done = subprocess.run([sys.executable, "-m", "confide", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("confide, version ")
+
+
+def test_a_terminal_without_unicode_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "na\u00efve.json"
+    command = [sys.executable, "-m", "confide", "verify", str(path), "--policy", str(path)]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert b"client.file" in done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

@@ -40,8 +40,9 @@ def test_the_tour_shows_what_it_promises(toured: tuple[Path, str]) -> None:
     assert said.index("SIMULATED") < said.index("START A NODE")
     assert "urgent" in said
     assert "none of the text above is in them" in said
-    assert re.search(r"evidence with one bit changed +refused \(snp\.signature\); nothing was sent", said)
-    assert re.search(r"policy for real hardware +refused \(x509\.root\); nothing was sent", said)
+    assert re.search(r"evidence with one bit changed +refused, nothing was sent\n.*\(snp\.signature\)", said)
+    assert re.search(r"policy for real hardware +refused, nothing was sent\n.*\(x509\.root\)", said)
+    assert re.search(r"one bit changed on the way +refused, no answer is handed out\n.*\(ohttp\.response\)", said)
     assert max(map(len, said.partition("WHAT TO TRY NEXT")[0].splitlines())) <= 120
 
 
