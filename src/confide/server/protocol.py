@@ -1,6 +1,7 @@
 """HTTP/1.1 from strangers, bounded: uvicorn's httptools protocol with limits on headers, on slowness and on connections.
 
-uvicorn bounds none of these with httptools: headers may be endless, a first request may never come, a reader may never read.
+uvicorn bounds none of these with httptools: headers may be endless, a first request may never come, a reader may never read, any
+number of requests may be pipelined.
 Left to others: HTTP itself (llhttp through httptools), bodies and their time (`server.asgi`), what is answered (`server.outer`).
 """
 
@@ -16,6 +17,7 @@ from confide.server.config import Limits
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
 _HEADERS = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+MAX_PIPELINED = 16  # requests waiting behind one that is being answered; uvicorn queues any number
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -27,7 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._in_head = False
+        self._in_head = self._began = False
         self._head_bytes = 0  # of earlier pieces
         self._size = 0  # of this piece
         self._head_timer: asyncio.TimerHandle | None = None
@@ -55,7 +57,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if not self._in_head:
             return
-        self._head_bytes += len(data)
+        if self._began:  # somewhere in this piece, after other messages perhaps: it counts from the next one
+            self._began = False
+        else:
+            self._head_bytes += len(data)
         if self._head_bytes > self.limits.header_bytes:
             self._refuse(_HEADERS)
         elif self._head_timer is None:
@@ -64,12 +69,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._began, self._head_bytes = True, True, 0
 
     def on_headers_complete(self) -> None:
         """The head is whole: its fields are bounded too, for those that came in one piece."""
-        self._in_head = False
+        self._in_head = self._began = False
         self._got_head()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self.transport.close()
+            return
         if self._head_bytes + self._size > self.limits.header_bytes and self._fields() > self.limits.header_bytes:
             self._refuse(_HEADERS)
             return
