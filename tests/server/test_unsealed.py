@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.server.running import Inside, with_node
 
+from confide.server.app import create_app
 from confide.server.channel import EXTENSION, Channel
 
 ROUTES = [
@@ -86,6 +87,13 @@ def test_the_outer_application_has_no_such_route(method: str, path: str) -> None
             assert reply.json()["code"] == "node.route"
 
     with_node(test)
+
+
+def test_the_application_for_other_servers_is_the_outer_one() -> None:
+    async def test(node: Inside) -> None:
+        assert create_app(node.node) is node.node.app
+
+    with_node(test, models={})
 
 
 def test_a_channel_object_given_to_the_outer_application_opens_nothing() -> None:
