@@ -95,6 +95,11 @@ def test_a_loopback_node_is_never_asked_through_a_proxy(proxied: str, monkeypatc
     assert proxy.requests == []
 
 
+def test_https_is_verified_on_loopback_too() -> None:
+    with wire(http(b"")) as node:
+        assert fails(node.url.replace("http://", "https://")).code is Code.TRANSPORT_UNREACHABLE
+
+
 def test_another_node_is_asked_through_the_users_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with wire(http(b"")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
