@@ -275,7 +275,7 @@ def _trust(url: str) -> Proposal:
 
 
 def _evidence(url: str) -> Obtained:
-    return judge.get(url, offline=False, at=None, timeout=30)
+    return judge.ask(url, timeout=30)
 
 
 def _refused(what: str, transport: Meddler, policy: Policy) -> None:

@@ -148,3 +148,19 @@ def every(command: click.Command) -> list[click.Command]:
 
 def test_commands_come_in_the_order_of_a_first_day() -> None:
     assert confide.list_commands(click.Context(confide)) == list(COMMANDS)
+
+
+EXTRAS = {"confide.engine.pack": ["pack", "x", "-o", "y"], "confide.server.serve": ["serve", "x"]}
+
+
+@pytest.mark.parametrize(("module", "words"), EXTRAS.items(), ids=["pack", "serve"])
+def test_a_command_without_its_extra_says_how_to_get_it(
+    words: list[str], module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent, _, name = module.rpartition(".")
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delattr(f"{parent}.{name}", raising=False)
+    assert run(words) == 2
+    err = capsys.readouterr().err
+    assert "cli.extra" in err
+    assert "pip install 'confide[" in err

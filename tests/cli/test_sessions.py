@@ -78,7 +78,7 @@ def write_files(folder: Path, here: Place, *, pack: bool) -> None:
 
 
 def digest(here: Place) -> str:
-    obtained = judge.get(here.url, offline=False, at=None, timeout=30)
+    obtained = judge.ask(here.url, timeout=30)
     return judge.propose(obtained, name="x", now=datetime.now(UTC), unsafe_accept_simulated=True).digest
 
 

@@ -40,7 +40,7 @@ def place(**flags: object) -> Iterator[Place]:
 
 def trusting(url: str) -> Policy:
     """What `confide trust` writes after a yes."""
-    obtained = judge.get(url, offline=False, at=None, timeout=30)
+    obtained = judge.ask(url, timeout=30)
     return load_policy(judge.propose(obtained, name="tests", now=datetime.now(UTC), unsafe_accept_simulated=True).policy)
 
 

@@ -104,11 +104,16 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet: clients hang up on what they refuse."""
+
+
 @contextmanager
 def between(target: str) -> Iterator[Proxy]:
     """A proxy before `target`, honest until its `attack` is set."""
     proxy = Proxy(target)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+    server = _Server(("127.0.0.1", 0), _handler(proxy))
     server.daemon_threads = True
     proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

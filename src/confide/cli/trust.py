@@ -43,7 +43,7 @@ def command(
 
     if output.exists() and not force:
         raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
-    obtained = judge.get(url, offline=False, at=None, timeout=timeout)
+    obtained = judge.ask(url, timeout=timeout)
     proposal = judge.propose(
         obtained, name=name or judge.name_of(url), now=datetime.now(UTC), unsafe_accept_simulated=unsafe_accept_simulated
     )

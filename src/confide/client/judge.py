@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from confide.client import source, state
 from confide.client.roots import looking_roots, roots_for
 from confide.client.source import Obtained
+from confide.client.transport import require_url
 from confide.codes import Code
 from confide.errors import MisuseError
 from confide.policy.explanation import Explanation
@@ -38,6 +39,11 @@ def get(where: str, *, offline: bool, at: datetime | None, timeout: float) -> Ob
         hint = "save a bundle first: confide verify URL --policy FILE --save bundle.json"
         raise MisuseError(Code.CLIENT_INPUT, found="a live node", wanted="a bundle file, with --offline or --at", hint=hint)
     return source.obtain(where, timeout=timeout)
+
+
+def ask(url: str, *, timeout: float) -> Obtained:
+    """The document of a live node, and of nothing else; `client.url` for a file."""
+    return source.obtain(require_url(url), timeout=timeout)
 
 
 def judge(obtained: Obtained, policy: Policy, *, now: datetime, at: datetime | None, state_path: Path | None) -> Judged:
