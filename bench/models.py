@@ -13,7 +13,7 @@ from confide.engine.pack import pack
 from confide.engine.package import open_package
 
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("CONFIDE_MODELS", ROOT / ".cache" / "models"))
+CACHE = Path(os.environ.get("CONFIDE_MODEL_DIR", ROOT / ".cache" / "models"))
 
 
 def minilm() -> Path:

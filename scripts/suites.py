@@ -121,7 +121,7 @@ def wheel(_: Options) -> None:
     for folder in ("tests", "conformance", "vectors"):
         shutil.copytree(ROOT / folder, outside / folder)
     shutil.copy(ROOT / "pyproject.toml", outside)
-    models = {"CONFIDE_MODELS": str(ROOT / ".cache" / "models"), "CONFIDE_VECTORS": _vectors()}
+    models = {"CONFIDE_MODEL_DIR": str(ROOT / ".cache" / "models"), "CONFIDE_VECTORS": _vectors()}
     sh(python_path, "-c", "import confide; assert '.venv-wheel' in confide.__file__, confide.__file__")
     sh(python_path, "-m", "pytest", "-q", "tests/scenarios", "tests/client", cwd=outside, **models)
 
