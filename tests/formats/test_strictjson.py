@@ -114,6 +114,15 @@ def test_nesting_is_bounded_before_the_parser_recurses() -> None:
     assert code_of(b"[" * 1_000_000, limit=1_000_000) is Code.JSON_MALFORMED
 
 
+@pytest.mark.parametrize("end", [b"", b"\\", b'"', b'\\"'])
+def test_a_string_of_escaped_quotes_that_never_ends_takes_linear_time(end: bytes) -> None:
+    """The square of the length would be twenty minutes for a document of 1 MiB, and this suite's patience is shorter."""
+    data = b"[" * 32 + b'{"' + b'\\"' * 500_000 + end
+    with pytest.raises(JsonError) as caught:
+        strictjson.loads(data, limit=1 << 21)
+    assert caught.value.code is Code.JSON_MALFORMED
+
+
 def test_many_brackets_side_by_side_or_in_strings_are_not_nesting() -> None:
     flat: list[Any] = [[] for _ in range(100)] + ["[" * 100, '\\"[[' * 20]
     assert strictjson.loads(strictjson.dumps(flat), limit=1000) == flat

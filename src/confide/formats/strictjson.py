@@ -20,8 +20,10 @@ MAX_DEPTH = 32
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493 section 2.2
 
 T = TypeVar("T")
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_BRACKETS = re.compile(rb"[\[\]{}]")
+# A string that never ends runs to the end of the data: were it no match, the search would start again at each escaped quote in it,
+# which takes the square of the length.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PATH = re.compile(r" - at (`\$[A-Za-z0-9_.\[\]]*`)\Z")
 
 
@@ -120,7 +122,7 @@ def _bound_depth(data: bytes) -> None:
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", data)):
+    for bracket in _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise JsonError(Code.JSON_MALFORMED, found=f"nesting over {MAX_DEPTH}", wanted=f"at most {MAX_DEPTH}")
