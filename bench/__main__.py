@@ -32,11 +32,12 @@ def _sealed(*, quick: bool) -> dict[str, Figure]:
     rounds = 6 if quick else 30
     minilm = sealed.rounds(models.minilm(), sealed.MINILM_TEXT, rounds=rounds, block=60)
     bert = sealed.rounds(models.bert_base(), sealed.BERT_TEXT, rounds=rounds // 2, block=5)
+    crowd = sealed.crowd(models.minilm(), sealed.MINILM_TEXT, rounds=rounds // 3, block=10)
     if not quick:
         report.plot_pairs({"minilm": minilm, "bert128": bert})
         for name, measured in (("minilm", minilm), ("bert128", bert)):
             report.write_rounds(name, measured)
-    return sealed.figures("minilm", minilm) | sealed.figures("bert128", bert) | sealed.server_tax(minilm)
+    return sealed.figures("minilm", minilm) | sealed.figures("bert128", bert) | sealed.server_tax(minilm, crowd)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def write_summary(figures: Mapping[str, Figure]) -> Path:
 def write_rounds(name: str, rounds: Sequence[Round]) -> None:
     """Every round of a pair, as data."""
     (HERE / "results").mkdir(exist_ok=True)
-    rows = [{**asdict(item), "ratio": item.ratio} for item in rounds]
+    rows = [{**asdict(item), "ratio": item.ratio, "loop_ratio": item.loop_ratio} for item in rounds]
     (HERE / "results" / f"sealed_{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
