@@ -176,16 +176,17 @@ def _walk(root: Path) -> dict[str, Chunks]:
     pending = [""]
     while pending:
         folder = pending.pop()
-        for entry in os.scandir(root / folder):
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(path)
-            elif entry.is_file(follow_symlinks=False):
-                found[path] = _whole_file(root / path)
-            else:
-                raise PackageError(Code.PACKAGE_LINK, found=ascii(path)[:80], wanted="plain files and folders")
-            if len(found) + len(pending) > 2 * MAX_FILES:
-                raise PackageError(Code.PACKAGE_TOO_LARGE, found="too many files", wanted=f"at most {MAX_FILES}")
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(path)
+                elif entry.is_file(follow_symlinks=False):
+                    found[path] = _whole_file(root / path)
+                else:
+                    raise PackageError(Code.PACKAGE_LINK, found=ascii(path)[:80], wanted="plain files and folders")
+                if len(found) + len(pending) > 2 * MAX_FILES:
+                    raise PackageError(Code.PACKAGE_TOO_LARGE, found="too many files", wanted=f"at most {MAX_FILES}")
     check_paths([path for path in found if path != MANIFEST_NAME])
     return found
 
