@@ -98,6 +98,7 @@ GENUINE: list[tuple[str, str, Made]] = [
     ("Turin, VCEK, 8 bytes of hwID, version 5", CHAIN, signed(product=TURIN)),
     ("Turin, VLEK", CHAIN, signed(product=TURIN, key=SigningKey.VLEK)),
     ("version 2 without CPUID", "SNP-2 SNP-29", signed(fields={"version": 2, "cpuid_family": 0, "cpuid_model": 0})),
+    ("version 4, read as 3", "SNP-2", signed(fields={"version": 4})),
     ("version 2 on Turin", "SNP-2 SNP-29", signed(product=TURIN, fields={"version": 2})),
     ("Siena in Genoa's chain", "SNP-29", signed(product=GENOA, fields={"cpuid_model": 0xA0})),
     ("Bergamo named in Genoa's chain", "SNP-26", signed(product=GENOA, vcek=amd("2", der.text("Bergamo-A2", der.IA5)))),
@@ -154,6 +155,8 @@ LIES: list[tuple[str, str, Code, Made]] = [
     ("endorsement certificate is a CA", "SNP-13", Code.X509_BASIC_CONSTRAINTS, signed(vcek=leaf(more_extensions=(CA_0,)))),
     ("ASK without keyCertSign", "SNP-14", Code.X509_KEY_USAGE, signed(ask=ask(extensions=(CA_0, x509.key_usage(crl_sign=True))))),
     ("endorsement certificate may not sign", "SNP-14", Code.X509_KEY_USAGE, signed(vcek=leaf(more_extensions=(CERT_SIGN,)))),
+    ("a negative serial number", "SNP-15", Code.X509_MALFORMED, signed(vcek=leaf(serial_number=-1))),
+    ("ASK with a negative serial number", "SNP-15", Code.X509_MALFORMED, signed(ask=ask(serial_number=-65537))),
     ("an unknown critical extension", "SNP-15", Code.X509_EXTENSION, signed(vcek=leaf(more_extensions=CRITICAL))),
     (
         "a repeated extension",
@@ -235,7 +238,6 @@ LIES: list[tuple[str, str, Code, Made]] = [
 
 HEADERS: list[tuple[str, str, Code, dict[str, Any]]] = [
     ("version 1", "SNP-2", Code.SNP_VERSION, {"version": 1}),
-    ("version 4", "SNP-2", Code.SNP_VERSION, {"version": 4}),
     ("version 6", "SNP-2", Code.SNP_VERSION, {"version": 6}),
     ("SIGNATURE_ALGO 2", "SNP-3", Code.SNP_SIGNATURE_ALGO, {"signature_algo": 2}),
     ("a bit beside SIGNING_KEY", "SNP-4", Code.SNP_KEY_INFO, {"key_info": 32}),

@@ -28,8 +28,9 @@ def set_of(*items: bytes) -> bytes:
 
 
 def integer(value: int) -> bytes:
-    """INTEGER, not negative."""
-    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+    """INTEGER in the shortest form (X.690 section 8.3)."""
+    size = (value if value >= 0 else ~value).bit_length() // 8 + 1
+    return tlv(0x02, value.to_bytes(size, "big", signed=True))
 
 
 def boolean(value: bool) -> bytes:

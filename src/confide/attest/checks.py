@@ -1,8 +1,8 @@
 """The record of what was checked, and the one way to fail.
 
-Every check goes through `Checks.require`. A strict record (programs, `verify()`) raises at the first failure. A lenient one (people,
-`explain()`) notes it and goes on, so that all findings can be shown; `conclude()` then raises, so no claims ever leave a record with
-a failure in it.
+Every check goes through `Checks.require`. A strict record (programs, `verify()`) raises at the first failure. A lenient one
+(people, `explain()`) notes it and goes on, so that all findings can be shown; `conclude()` then raises, so no claims ever leave a
+record with a failure in it.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,9 @@
-"""What comes out of a verifier: typed claims. Every field was signed by the hardware vendor's chain or follows from such a field."""
+"""What comes out of a verifier: typed claims.
 
-from dataclasses import dataclass
+Every field was signed by the hardware vendor's chain or follows from such a field. Reprs show neither evidence nor machines' names.
+"""
+
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from confide.attest.evidence import Kind
@@ -18,14 +21,14 @@ class Claims:
         platform_id: the chip or host identity in hex; empty when the hardware hides it.
         tcb_status: the vendor's own word where it defines one, else None (AMD defines none).
         advisories: vendor advisory identifiers that apply.
-        not_before, not_after: the intersection of all certificate and collateral windows used (UTC).
+        not_before, not_after: the intersection of all windows of certificates and collateral used and, in UTC, of the age lists may have.
     """
 
     kind: Kind
     simulated: bool
     measurements: tuple[tuple[str, bytes], ...]
-    report_data: bytes
-    platform_id: str
+    report_data: bytes = field(repr=False)
+    platform_id: str = field(repr=False)
     tcb_status: str | None
     advisories: tuple[str, ...]
     not_before: datetime

@@ -7,18 +7,20 @@ import functools
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import DuplicateExtension
 
 from confide.attest.checks import Checks
 from confide.attest.x509 import (
     PSS_SHA384,
+    SHOWN,
+    UNREADABLE,
     Certificate,
     Revocation,
     RevocationList,
     common_name,
+    extensions_of,
+    issuer_of,
     load_crls,
     names,
     serial_number,
@@ -34,19 +36,26 @@ def check_revocation(
     crls: Iterable[RevocationList],
     *,
     issuer: Certificate,
-    now: datetime,
-    revocation: Revocation,
+    required: bool,
     checks: Checks,
 ) -> tuple[RevocationList, ...]:
-    """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3)."""
+    """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3).
+
+    Whether a list holds at a given time is left to `check_list_windows`.
+    """
     name = common_name(issuer)
-    used = tuple(crl for crl in crls if crl.issuer == issuer.subject)  # across string types: the signature decides
+    subject = issuer.subject
+    used = tuple(crl for crl in crls if issuer_of(crl) == subject)  # across string types: the signature decides
     if not used:
-        _no_list(name, revocation, checks)
+        _no_list(name, required, checks)
     for crl in used:
-        _check_crl(crl, issuer, now=now, revocation=revocation, title=f"revocation list of {name}", checks=checks)
+        _check_crl(crl, issuer, title=_title(issuer), checks=checks)
     for title, certificate in chain:
-        if used and names(certificate).issuer == names(issuer).subject:
+        if names(certificate).issuer != names(issuer).subject:
+            checks.skip(
+                f"{title} revocation", f"the lists of {name} cover what it issued itself; the issuer of the {title} has none"
+            )
+        elif used:
             number = serial_number(certificate)
             revoked = any(crl.get_revoked_certificate_by_serial_number(number) is not None for crl in used)
             serial = f"serial {number:#x}"
@@ -60,8 +69,28 @@ def check_revocation(
     return used
 
 
-def _no_list(name: str, revocation: Revocation, checks: Checks) -> None:
-    if not revocation.required:
+def check_list_windows(
+    lists: Iterable[RevocationList], *, issuer: Certificate, now: datetime, revocation: Revocation, checks: Checks
+) -> None:
+    """Every list used holds at `now` and is as fresh as wanted (RFC 5280 sections 5.1.2.4 and 5.1.2.5)."""
+    for crl in lists:
+        _check_crl_window(crl, now=now, max_age=revocation.max_age, title=_title(issuer), checks=checks)
+
+
+def expiry(crl: RevocationList, revocation: Revocation) -> datetime:
+    """Until when a list counts: its nextUpdate, or the end of the age that is allowed, whichever comes first."""
+    end = crl.next_update_utc or crl.last_update_utc  # a list without nextUpdate has been refused
+    if revocation.max_age is None or revocation.max_age >= end - crl.last_update_utc:
+        return end
+    return crl.last_update_utc + revocation.max_age
+
+
+def _title(issuer: Certificate) -> str:
+    return f"revocation list of {common_name(issuer)}"
+
+
+def _no_list(name: str, required: bool, checks: Checks) -> None:
+    if not required:
         checks.skip("revocation", f"no revocation list of {name} was given and none is required")
         return
     checks.require(
@@ -69,9 +98,7 @@ def _no_list(name: str, revocation: Revocation, checks: Checks) -> None:
     )
 
 
-def _check_crl(
-    crl: RevocationList, issuer: Certificate, *, now: datetime, revocation: Revocation, title: str, checks: Checks
-) -> None:
+def _check_crl(crl: RevocationList, issuer: Certificate, *, title: str, checks: Checks) -> None:
     algorithm = signature_name(crl)
     checks.require(
         algorithm == PSS_SHA384,
@@ -86,7 +113,6 @@ def _check_crl(
         good, Code.X509_CRL_SIGNATURE, f"{title} signature", found=told(good), wanted="a good one", error=CollateralError
     )
     _check_crl_extensions(crl, title=title, checks=checks)
-    _check_crl_window(crl, now=now, max_age=revocation.max_age, title=title, checks=checks)
 
 
 def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta | None, title: str, checks: Checks) -> None:
@@ -123,15 +149,15 @@ def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta 
 def _check_crl_extensions(crl: RevocationList, *, title: str, checks: Checks) -> None:
     """A critical extension (indirect, partial, delta list) narrows what the list says: none is accepted (RFC 5280 section 5.2)."""
     try:
-        unknown = [extension.oid.dotted_string for extension in crl.extensions if extension.critical]
+        unknown = [extension.oid.dotted_string for extension in extensions_of(crl) if extension.critical]
         unknown += [e.oid.dotted_string for entry in crl for e in entry.extensions if e.critical]
-    except (ValueError, DuplicateExtension) as error:
+    except UNREADABLE as error:
         unknown = [type(error).__name__]
     checks.require(
         not unknown,
         Code.X509_CRL_EXTENSION,
         f"{title} extensions",
-        found=", ".join(unknown[:4]) or "no critical ones",
+        found=", ".join(unknown[:SHOWN]) or "no critical ones",
         wanted="no critical ones",
         error=CollateralError,
     )
@@ -141,10 +167,10 @@ def _crl_signed_by(crl: RevocationList, issuer: Certificate) -> bool:
     return _crl_verifies(crl.public_bytes(Encoding.DER), issuer)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def _crl_verifies(crl: bytes, issuer: Certificate) -> bool:
     try:
         key = issuer.public_key()
         return isinstance(key, rsa.RSAPublicKey) and load_crls(crl)[0].is_signature_valid(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False

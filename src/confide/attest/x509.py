@@ -1,8 +1,9 @@
 """X.509 certificates and revocation lists (RFC 5280): loading, windows, one link of a chain. One loader for all kinds.
 
 AMD's VCEK and VLEK certificates have serial number 0, which RFC 5280 section 4.1.2.2 forbids and `cryptography` deprecates. Only
-`_load_der` and `serial_number` meet that warning; exactly that message is silenced, and `pyproject.toml` bounds `cryptography` to
-versions that load them. Pure functions of exact bytes are memoised, bounded: an intermediate is verified once per process.
+code under `_quietly` meets that warning; exactly that message and two more are silenced there, and `pyproject.toml` bounds
+`cryptography` to versions that load them. Negative ones refuse. Pure functions of exact bytes are memoised, bounded: an
+intermediate is verified once per process.
 
 Left to others: applying revocation lists (`revocation.py`), which roots are pinned (`roots.py`), vendor extensions
 (`snp/extensions.py`), fetching (`collateral`).
@@ -23,7 +24,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from confide.attest.checks import Checks
@@ -38,8 +38,25 @@ MAX_CERTIFICATES = 16  # in one bundle; AMD's chains have 3
 MAX_BUNDLE = 1 << 17  # bytes of one role; a PEM chain of AMD's is 5 KiB
 MAX_CRL = 1 << 20  # bytes; AMD's lists are under 1 KiB, Intel's under 100 KiB
 SERIAL_NUMBER_WARNING = r"Parsed a serial number which wasn't positive"
+WARNINGS = (SERIAL_NUMBER_WARNING, r"Attribute's length must be ", r"The parsed certificate contains a NULL parameter value")
 KNOWN_EXTENSIONS = {x509.BasicConstraints.oid, x509.KeyUsage.oid}  # critical ones that this module interprets
 
+# What `cryptography` raises where bytes inside a certificate or list do not decode. It decodes late, and every extension it knows:
+# a TLS feature of unknown number is a KeyError, an x400Address its own kind of exception.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+MAX_SHOWN = 120  # characters of a name in a message
+SHOWN = 4  # object identifiers spelled out in a message
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _filters = threading.Lock()  # `warnings.catch_warnings` changes the whole process
 
 
@@ -69,7 +86,7 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
     return tuple(_load_der(der) for der in _ders(data, label=b"CERTIFICATE", limit=MAX_BUNDLE))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def load_crls(data: bytes) -> tuple[RevocationList, ...]:
     """The revocation lists in `data`, in order: one in DER, or up to 16 in PEM. Errors as `load_certificates`."""
     return tuple(_load_crl(der) for der in _ders(data, label=b"X509 CRL", limit=MAX_CRL))
@@ -77,7 +94,10 @@ def load_crls(data: bytes) -> tuple[RevocationList, ...]:
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a certificate: encoded, for exact comparison (RFC 5280 section 7.1), and as text."""
+    """The names of a certificate: encoded, for exact comparison (RFC 5280 section 7.1), and as text.
+
+    Whoever made the certificate chose the text, and it ends up in messages and on terminals: it is printable ASCII and short.
+    """
 
     issuer: bytes
     subject: bytes
@@ -90,31 +110,51 @@ class Names:
 @functools.lru_cache(maxsize=128)
 def names(certificate: Certificate) -> Names:
     """Decoding names costs more than comparing them; a chain compares each several times."""
-    issuer, subject = certificate.issuer, certificate.subject
+    with _quietly():
+        issuer, subject = certificate.issuer, certificate.subject
     return Names(
         issuer.public_bytes(),
         subject.public_bytes(),
-        issuer.rfc4514_string(),
-        subject.rfc4514_string(),
+        printable(issuer.rfc4514_string()),
+        printable(subject.rfc4514_string()),
         _common_name(subject),
         _common_name(issuer),
     )
 
 
 def common_name(certificate: Certificate) -> str:
-    """The one common name of the subject; empty when there is none or several."""
+    """The one common name of the subject, made `printable`; empty when there is none or several."""
     return names(certificate).common_name
 
 
+def printable(text: str) -> str:
+    """Text of a stranger's for a message: escape sequences stay visible, and a long text is cut."""
+    shown = _UNPRINTABLE.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", text[: MAX_SHOWN + 1])
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[: MAX_SHOWN - 3]}..."
+
+
+@functools.lru_cache(maxsize=128)
 def serial_number(certificate: Certificate) -> int:
     """The serial number, 0 included."""
-    with _serial_number_0():
+    with _quietly():
         return certificate.serial_number
+
+
+def issuer_of(crl: RevocationList) -> x509.Name:
+    """The issuer's name, decoded anew at each call."""
+    with _quietly():
+        return crl.issuer
+
+
+def extensions_of(signed: Certificate | RevocationList) -> x509.Extensions:
+    """The extensions, decoded by `cryptography` at the first call; raises one of `UNREADABLE` when any does not decode."""
+    with _quietly():  # authorityKeyIdentifier holds a serial number too
+        return signed.extensions
 
 
 def require_clock(now: datetime) -> None:
     """Refuse a naive clock: it would be compared as local time."""
-    if now.tzinfo is None:
+    if now.tzinfo is None or now.utcoffset() is None:
         raise MisuseError(Code.EVIDENCE_CLOCK, found="a naive datetime", wanted="a datetime with a time zone")
 
 
@@ -207,10 +247,10 @@ def check_end_entity(certificate: Certificate, *, title: str, checks: Checks) ->
 def check_extensions(certificate: Certificate, *, title: str, checks: Checks) -> bool:
     """No malformed, repeated or unknown critical extension (RFC 5280 section 4.2). False when they cannot be read at all."""
     try:
-        unknown = [e.oid.dotted_string for e in certificate.extensions if e.critical and e.oid not in KNOWN_EXTENSIONS]
-        found = ", ".join(unknown) or "all critical ones known"
+        unknown = [e.oid.dotted_string for e in extensions_of(certificate) if e.critical and e.oid not in KNOWN_EXTENSIONS]
+        found = ", ".join(unknown[:SHOWN]) or "all critical ones known"
         readable = True
-    except (ValueError, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         unknown, found, readable = ["?"], type(error).__name__, False
     checks.require(not unknown, Code.X509_EXTENSION, f"{title} extensions", found=found, wanted="all critical ones known")
     return readable
@@ -221,7 +261,7 @@ def signed_by(child: Certificate, issuer: Certificate) -> bool:
     """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Equality is that of the bytes."""
     try:
         child.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -230,7 +270,7 @@ def is_rsa_4096(certificate: Certificate) -> bool:
     """Whether the key is of the kind that AMD's ARK, ASK and ASVK have."""
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
     return isinstance(key, rsa.RSAPublicKey) and key.key_size == 4096
 
@@ -243,7 +283,7 @@ def signature_name(signed: Certificate | RevocationList) -> str:
     oid = signed.signature_algorithm_oid.dotted_string
     try:
         parameters, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return f"{oid} with unknown parameters"
     if not isinstance(parameters, padding.PSS):
         return oid
@@ -259,30 +299,35 @@ def told(good: bool) -> str:
 
 
 @contextmanager
-def _serial_number_0() -> Iterator[None]:
-    """Silence one message of `cryptography`, in this block only. Filters belong to the process, hence the lock."""
+def _quietly() -> Iterator[None]:
+    """Silence `WARNINGS`, in this block only: what a stranger's bytes are like is told by checks, not on standard error, and does
+    not raise where warnings are errors. Filters belong to the process, hence the lock."""
     with _filters, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=SERIAL_NUMBER_WARNING, category=CryptographyDeprecationWarning)
+        for message in WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
         yield
 
 
 @functools.lru_cache(maxsize=128)
 def _load_der(der: bytes) -> Certificate:
     try:
-        with _serial_number_0():
+        with _quietly():
             certificate = x509.load_der_x509_certificate(der)
         names(certificate)  # `cryptography` decodes them late; a certificate whose names do not decode is malformed
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        negative = serial_number(certificate) < 0
+    except UNREADABLE as error:
         raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM certificate") from None
+    if negative:  # RFC 5280 section 4.1.2.2; no revocation list can name it
+        raise CollateralError(Code.X509_MALFORMED, found="a negative serial number", wanted="0 or a positive one")
     return certificate
 
 
-@functools.lru_cache(maxsize=64)
 def _load_crl(der: bytes) -> RevocationList:
     try:
-        crl = x509.load_der_x509_crl(der)
-        crl.issuer.public_bytes()  # decoded late, as above
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        with _quietly():
+            crl = x509.load_der_x509_crl(der)
+        issuer_of(crl).public_bytes()  # decoded late, as above
+    except UNREADABLE as error:
         raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM revocation list") from None
     return crl
 
@@ -294,9 +339,12 @@ def _ders(data: bytes, *, label: bytes, limit: int) -> list[bytes]:
     if b"-----BEGIN " not in data:
         return [_without_padding(data)]
     blocks = re.findall(b"-----BEGIN %b-----([A-Za-z0-9+/=\\s]+)-----END %b-----" % (label, label), data)
-    if not 1 <= len(blocks) <= MAX_CERTIFICATES:
+    begun = data.count(b"-----BEGIN %b-----" % label)
+    if not 1 <= len(blocks) <= MAX_CERTIFICATES or begun != len(blocks):  # a block that came is used or refused
         raise CollateralError(
-            Code.X509_MALFORMED, found=f"{len(blocks)} PEM blocks", wanted=f"1 to {MAX_CERTIFICATES} of {label.decode()}"
+            Code.X509_MALFORMED,
+            found=f"{len(blocks)} whole PEM blocks of {begun}",
+            wanted=f"1 to {MAX_CERTIFICATES} of {label.decode()}",
         )
     try:
         return [base64.b64decode(b"".join(block.split()), validate=True) for block in blocks]
@@ -314,12 +362,12 @@ def _without_padding(der: bytes) -> bytes:
 
 def _common_name(name: x509.Name) -> str:
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if len(found) == 1 else ""
+    return printable(str(found[0].value)) if len(found) == 1 else ""
 
 
 def _extension(certificate: Certificate, kind: type[E]) -> E | None:
     try:
-        return certificate.extensions.get_extension_for_class(kind).value
+        return extensions_of(certificate).get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
@@ -327,6 +375,6 @@ def _extension(certificate: Certificate, kind: type[E]) -> E | None:
 def _key_name(certificate: Certificate) -> str:
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return "an unknown key"
     return f"{type(key).__name__.lstrip('_')} {getattr(key, 'key_size', '')}".strip()

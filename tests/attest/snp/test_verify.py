@@ -15,9 +15,11 @@ from tests.support import need_recorded_vectors, refused
 import confide_sim
 from confide.attest.checks import Checks
 from confide.attest.evidence import Endorsements, Evidence
+from confide.attest.revocation import expiry
 from confide.attest.roots import AMD_ROOTS
 from confide.attest.snp.layout import Product, SigningKey, Tcb
-from confide.attest.x509 import Revocation, load_certificate
+from confide.attest.snp.verify import _kept
+from confide.attest.x509 import Revocation, load_certificate, load_crls
 from confide.codes import Code
 from confide.errors import CollateralError, ConfideError, EvidenceError
 from confide_sim import der, x509
@@ -52,8 +54,8 @@ def test_a_chip_of_each_product_and_kind_of_key_is_genuine(product: Product, key
     assert (claims.csp_id is not None) == (key is SigningKey.VLEK)
 
 
-@pytest.mark.parametrize("version", [2, 3, 5])
-def test_report_versions_2_3_and_5_are_read(version: int) -> None:
+@pytest.mark.parametrize("version", [2, 3, 4, 5])
+def test_report_versions_2_to_5_are_read(version: int) -> None:
     claims = genuine(report={"version": version})
     assert claims.report.version == version
     assert (claims.report.cpuid is None) == (version == 2)
@@ -195,13 +197,23 @@ def other_p384() -> ec.EllipticCurvePrivateKey:
 
 UNKNOWN_CRITICAL = (der.extension("1.3.6.1.4.1.3704.99", der.null(), critical=True),)
 REPEATED = (der.extension(ARC + "1", der.integer(0)),)
+X400_NAME = der.extension("2.5.29.17", der.seq(der.tlv(0xA3, b"")))
+X400_ISSUER = der.extension("2.5.29.35", der.seq(der.tlv(0xA1, der.tlv(0xA3, b"")), der.tlv(0x82, b"\x00")))
+ISSUER_0 = der.extension("2.5.29.35", der.seq(der.tlv(0xA1, der.tlv(0x82, b"x")), der.tlv(0x82, b"\x00")))
+UNKNOWN_FEATURE = der.extension("1.3.6.1.5.5.7.1.24", der.seq(der.integer(9)))
 BROKEN_CONSTRAINTS = der.extension(x509.BASIC_CONSTRAINTS, b"\x30\x05\x01", critical=True)
 CA = (x509.key_usage(cert_sign=True), x509.basic_constraints(ca=True, path_length=0))
 
 LIES: dict[str, Lie] = {
     # the report's header and signature encoding
     "version 1": Lie(Code.SNP_VERSION, {"version": 1}),
-    "version 4": Lie(Code.SNP_VERSION, {"version": 4}),
+    "negative serial number": Lie(Code.X509_MALFORMED, endorsements=leaf(serial_number=-1)),
+    "ASK with a negative serial number": Lie(Code.X509_MALFORMED, endorsements=ask(serial_number=-65537)),
+    "subjectAltName of an unsupported form": Lie(Code.X509_EXTENSION, endorsements=leaf(more_extensions=(X400_NAME,))),
+    "ASK with a subjectAltName of an unsupported form": Lie(Code.X509_EXTENSION, endorsements=ask(more_extensions=(X400_NAME,))),
+    "TLS feature of an unknown number": Lie(Code.X509_EXTENSION, endorsements=leaf(more_extensions=(UNKNOWN_FEATURE,))),
+    "ASK with a TLS feature of an unknown number": Lie(Code.X509_EXTENSION, endorsements=ask(more_extensions=(UNKNOWN_FEATURE,))),
+    "list with an authority of an unsupported form": Lie(Code.X509_CRL_EXTENSION, endorsements=crl(extensions=(X400_ISSUER,))),
     "version 6": Lie(Code.SNP_VERSION, {"version": 6}),
     "SIGNATURE_ALGO 2": Lie(Code.SNP_SIGNATURE_ALGO, {"signature_algo": 2}),
     "a bit beside SIGNING_KEY": Lie(Code.SNP_KEY_INFO, {"key_info": 1 << 5}),
@@ -517,3 +529,77 @@ def test_the_roots_of_amd_and_of_the_simulator_have_different_names() -> None:
     names = {load_certificate(root.der).subject for root in ROOTS}
     assert len(names) == 6
     assert all("SIMULATED" in load_certificate(root.der).subject.rfc4514_string() for root in ROOTS if root.simulated)
+
+
+def test_what_is_odd_in_a_certificate_is_told_by_checks_and_not_by_warnings() -> None:
+    """An authority's serial number 0, and a name that is too long: `cryptography` warns of both, and warnings may be errors."""
+    genuine(endorsements={"vcek": chip().issue(more_extensions=(ISSUER_0,)), "crl": MILAN.crl(at=NOW, extensions=(ISSUER_0,))})
+    with refused(Code.SNP_SIGNING_KEY):
+        genuine(endorsements={"vcek": chip().issue(subject=name("A" * 70))})
+
+
+def test_names_of_a_stranger_cannot_write_on_a_terminal() -> None:
+    for lie in (
+        {"vcek": chip().issue(subject=name("\x1b[2J\u202eSEV-VCEK\n"))},
+        {"ask": MILAN.issue_ask(subject=name("\x1b[2J" * 999))},
+    ):
+        with pytest.raises(ConfideError) as caught:
+            genuine(endorsements=lie)
+        assert str(caught.value).isascii()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(("age", "days"), [(None, 29), (timedelta(days=300), 29), (timedelta(days=2), 1), (timedelta(days=1), 0)])
+def test_claims_end_when_the_list_gets_too_old(age: timedelta | None, days: int) -> None:
+    """The list was made a day ago, and says itself that it is good for 29 more."""
+    assert genuine(revocation=Revocation(max_age=age)).not_after == NOW + days * DAY
+
+
+def test_an_age_beyond_the_end_of_time_is_no_limit() -> None:
+    late = datetime(9999, 12, 1, tzinfo=UTC)
+    lists = load_crls(MILAN.crl(at=late))
+    assert expiry(lists[0], Revocation(max_age=timedelta(days=99999))) == lists[0].next_update_utc
+
+
+def test_reprs_show_no_evidence_and_name_no_machine() -> None:
+    claims = genuine(report={"host_data": b"\x77" * 32})
+    for text in (repr(claims), repr(claims.report)):
+        assert "\\x" not in text
+        assert claims.platform_id not in text
+        assert len(text) < 900
+
+
+def test_the_revocation_of_single_chips_is_listed_as_not_checked() -> None:
+    checks = Checks()
+    genuine(checks=checks)
+    assert "VCEK revocation" in {item.what for item in checks.not_checked}
+
+
+def test_what_is_kept_is_kept_for_these_bytes_roots_and_demands_only() -> None:
+    """The same endorsements, asked again: with other roots, with a list demanded, later, fresher, and with one byte changed."""
+    kept = chip().endorsements(crl=False)
+    evidence = chip().evidence(report_data=REPORT_DATA)
+    verify(evidence, kept, revocation=Revocation(required=False))
+    with refused(Code.X509_CRL_MISSING):
+        verify(evidence, kept)
+    with refused(Code.X509_ROOT):
+        verify(evidence, kept, roots=AMD_ROOTS, revocation=Revocation(required=False))
+    with refused(Code.X509_EXPIRED):
+        verify(evidence, kept, now=NOW + 8 * 365 * DAY, revocation=Revocation(required=False))
+    listed = chip().endorsements()
+    verify(evidence, listed)
+    with refused(Code.X509_CRL_AGE):
+        verify(evidence, listed, revocation=Revocation(max_age=timedelta(hours=1)))
+    with refused(Code.X509_SIGNATURE):
+        verify(evidence, Endorsements({**listed.items, "vcek": listed.items["vcek"][:-1] + b"\x00"}))
+
+
+def test_what_is_kept_shows_every_check_each_time() -> None:
+    first, second = Checks(), Checks()
+    _kept.cache_clear()
+    evidence, endorsements = chip().evidence(report_data=REPORT_DATA), chip().endorsements()
+    verify(evidence, endorsements, checks=first)
+    verify(evidence, endorsements, checks=second)
+    assert (first.done, first.not_checked) == (second.done, second.not_checked)
+    assert _kept.cache_info().hits

@@ -1,6 +1,6 @@
 """What the SEV-SNP verifier returns: fields that AMD's chain has signed, decoded for the product at hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confide.attest.claims import Claims
 from confide.attest.snp.layout import Product, Report, SigningKey, Tcb
@@ -19,7 +19,7 @@ class SnpClaims(Claims):
         chip_masked: CHIP_ID is zero, so that the report names no chip.
     """
 
-    report: Report
+    report: Report = field(repr=False)
     product: Product
     signing_key: SigningKey
     current_tcb: Tcb

@@ -7,7 +7,7 @@ import functools
 from dataclasses import dataclass
 
 from confide.attest.snp.layout import Product, Tcb
-from confide.attest.x509 import Certificate
+from confide.attest.x509 import Certificate, extensions_of
 from confide.codes import Code
 from confide.errors import EvidenceError
 
@@ -48,7 +48,7 @@ def decode(certificate: Certificate, product: Product) -> EndorsementExtensions:
     """
     values = {
         extension.oid.dotted_string.removeprefix(ARC): extension.value.public_bytes()
-        for extension in certificate.extensions
+        for extension in extensions_of(certificate)
         if extension.oid.dotted_string.startswith(ARC)
     }
     return EndorsementExtensions(

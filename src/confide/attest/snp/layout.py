@@ -1,4 +1,4 @@
-"""The SEV-SNP attestation report, versions 2, 3 and 5 (AMD 56860, table "ATTESTATION_REPORT Structure"): bytes to fields.
+"""The SEV-SNP attestation report, versions 2 to 5 (AMD 56860, table "ATTESTATION_REPORT Structure"): bytes to fields.
 
 Signed fields whose meaning a newer firmware may extend (PLATFORM_INFO, the reserved ranges) are kept or ignored, never refused:
 an attacker cannot set them, and one genuine Turin report has a PLATFORM_INFO bit that older tables call reserved. The bits beside
@@ -17,7 +17,7 @@ from confide.codes import Code
 REPORT_SIZE = 0x4A0
 SIGNED_SIZE = 0x2A0  # SIGNATURE covers bytes 0x000 to 0x29F
 MAX_REPORT = 4000  # the guest device answers in a zero-filled buffer of this size (Linux, struct snp_report_resp)
-VERSIONS = (2, 3, 5)
+VERSIONS = (2, 3, 4, 5)  # 4 is laid out as 3 is; none is known to have been recorded
 ECDSA_P384_SHA384 = 1  # AMD 56860, table "Encoding for the Signature Algorithm"
 NO_MIGRATION_AGENT = b"\xff" * 32  # REPORT_ID_MA of a guest without one
 
@@ -179,6 +179,9 @@ class Report:
     signature_r: int
     signature_s: int
     signed: bytes
+
+    def __repr__(self) -> str:
+        return f"Report(version {self.version}, {self.signing_key.name})"
 
     @property
     def policy_abi(self) -> tuple[int, int]:

@@ -3,24 +3,30 @@
 1. Read the report and find the certificates for its SIGNING_KEY (`layout.parse_report`, `chain.find_chain`).
 2. Chain: VCEK -> ASK -> pinned ARK, or VLEK -> ASVK -> pinned ARK (`_check_chain`).
 3. Revocation by the ARK's list (`revocation.check_revocation`).
-4. The certificates' own fields: windows, names, extensions (`_check_certificates`, `_check_extensions`).
-5. The report's signature by the endorsed key (`_check_signature`).
-6. Report and certificate agree: product, REPORTED_TCB, CHIP_ID (`_check_agreement`).
+4. The endorsement certificate's own fields (`_check_certificate`, `_check_extensions`).
+5. The windows of certificates and lists at `now` (`_check_windows`).
+6. The report's signature by the endorsed key (`_check_signature`).
+7. Report and certificate agree: product, REPORTED_TCB, CHIP_ID (`_check_agreement`).
+
+Steps 1 (the chain) to 4 are the same for every report of a chip and do not depend on the time, so what they established for the
+same bytes and roots is kept (`_kept`); only what holds is kept, and every check is shown each time.
 
 Left to others: measurements, TCB minima, guest policy, freshness (`validate.py`, `policy`).
 """
 
+import functools
+from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from confide.attest import x509
-from confide.attest.checks import Checks
+from confide.attest.checks import Check, Checks, NotChecked
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
-from confide.attest.revocation import check_revocation
+from confide.attest.revocation import check_list_windows, check_revocation, expiry
 from confide.attest.snp import extensions
 from confide.attest.snp.chain import ISSUERS, Chain, find_chain, refuse
 from confide.attest.snp.claims import SnpClaims
@@ -28,7 +34,7 @@ from confide.attest.snp.extensions import EndorsementExtensions
 from confide.attest.snp.layout import Product, Report, SigningKey, Tcb, parse_report, product_of_cpuid, reserved_components
 from confide.attest.x509 import Certificate, Revocation, RevocationList
 from confide.codes import Code
-from confide.errors import EvidenceError
+from confide.errors import ConfideError, EvidenceError
 
 
 def authenticate(
@@ -44,15 +50,12 @@ def authenticate(
     """
     x509.require_clock(now)
     report = parse_report(_report_bytes(evidence), checks=checks)
-    chain = find_chain(report.signing_key, endorsements, roots=roots, checks=checks)
-    _check_chain(chain, now=now, checks=checks)
-    lists = x509.load_crls(endorsements.items["crl"]) if "crl" in endorsements.items else ()
-    used = check_revocation(chain.named, lists, issuer=chain.anchor, now=now, revocation=revocation, checks=checks)
-    decoded = _check_certificate(chain, checks=checks)
-    _check_signature(report, chain.leaf, checks=checks)
-    _check_agreement(report, chain.product, decoded, checks=checks)
+    endorsed = _endorsed(report.signing_key, endorsements, roots, required=revocation.required, checks=checks)
+    _check_windows(endorsed, now=now, revocation=revocation, checks=checks)
+    _check_signature(report, endorsed.chain.leaf, checks=checks)
+    _check_agreement(report, endorsed.chain.product, endorsed.extensions, checks=checks)
     checks.conclude()
-    return _claims(report, chain, decoded, used)
+    return _claims(report, endorsed, revocation)
 
 
 def _report_bytes(evidence: Evidence) -> bytes:
@@ -62,14 +65,51 @@ def _report_bytes(evidence: Evidence) -> bytes:
     return report
 
 
-# --- 2: the chain ---
+# --- 1 to 4: what does not depend on report and time -----------------------------------------------------------------------------
 
 
-def _check_chain(chain: Chain, *, now: datetime, checks: Checks) -> None:
-    """Step 2: windows, names, signatures and CA fields of the three certificates."""
-    (leaf, _), (middle, _), (top, _) = named = chain.named
-    for title, certificate in named:
-        x509.check_window(certificate, now=now, title=title, checks=checks)
+@dataclass(frozen=True)
+class _Endorsed:
+    """A chain that holds at some time, the lists that were applied to it, and what was noted on the way."""
+
+    chain: Chain
+    lists: tuple[RevocationList, ...]
+    extensions: EndorsementExtensions
+    done: tuple[Check, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+
+
+def _endorsed(key: SigningKey, endorsements: Endorsements, roots: Roots, *, required: bool, checks: Checks) -> _Endorsed:
+    """Steps 1 to 4, from what is kept where it holds; where it does not, once more into the caller's own record."""
+    try:
+        kept = _kept(key, tuple(sorted(endorsements.items.items())), tuple(roots), required)
+    except ConfideError:
+        return _establish(key, endorsements, roots, required=required, checks=checks)
+    checks.done.extend(kept.done)
+    checks.not_checked.extend(kept.not_checked)
+    return kept
+
+
+@functools.lru_cache(maxsize=16)
+def _kept(key: SigningKey, items: tuple[tuple[str, bytes], ...], roots: Roots, required: bool) -> _Endorsed:
+    """A pure function of values; an error is never kept. Bounded: at most 16 times what a document may hold."""
+    checks = Checks()
+    found = _establish(key, Endorsements(dict(items)), roots, required=required, checks=checks)
+    return _Endorsed(found.chain, found.lists, found.extensions, tuple(checks.done), tuple(checks.not_checked))
+
+
+def _establish(key: SigningKey, endorsements: Endorsements, roots: Roots, *, required: bool, checks: Checks) -> _Endorsed:
+    """Steps 1 to 4."""
+    chain = find_chain(key, endorsements, roots=roots, checks=checks)
+    _check_chain(chain, checks=checks)
+    lists = x509.load_crls(endorsements.items["crl"]) if "crl" in endorsements.items else ()
+    used = check_revocation(chain.named, lists, issuer=chain.anchor, required=required, checks=checks)
+    return _Endorsed(chain, used, _check_certificate(chain, checks=checks))
+
+
+def _check_chain(chain: Chain, *, checks: Checks) -> None:
+    """Step 2: names, signatures and CA fields of the three certificates."""
+    (leaf, _), (middle, _), (top, _) = chain.named
     _check_name(chain.intermediate, f"{ISSUERS[chain.key]}{chain.product}", title=middle, checks=checks)
     x509.check_authority(chain.anchor, path_length=None, crl_sign=True, title=top, checks=checks)
     x509.check_authority(chain.intermediate, path_length=0, crl_sign=False, title=middle, checks=checks)
@@ -80,9 +120,6 @@ def _check_chain(chain: Chain, *, now: datetime, checks: Checks) -> None:
 def _check_name(certificate: Certificate, wanted: str, *, title: str, checks: Checks) -> None:
     found = x509.common_name(certificate)
     checks.require(found == wanted, Code.SNP_SUBJECT, f"{title} subject", found=found, wanted=wanted)
-
-
-# --- 4: the endorsement certificate's own fields --------------------------------------------------------------------------------
 
 
 def _check_certificate(chain: Chain, *, checks: Checks) -> EndorsementExtensions:
@@ -128,16 +165,23 @@ def _check_extensions(decoded: EndorsementExtensions, product: Product, key: Sig
 def _p384(certificate: Certificate) -> ec.EllipticCurvePublicKey | None:
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except x509.UNREADABLE:
         return None
     return key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1) else None
 
 
-# --- 5 and 6: the report ---------------------------------------------------------------------------------------------------------
+# --- 5 to 7: the time and the report ---------------------------------------------------------------------------------------------
+
+
+def _check_windows(endorsed: _Endorsed, *, now: datetime, revocation: Revocation, checks: Checks) -> None:
+    """Step 5: certificates and lists hold at `now`."""
+    for title, certificate in endorsed.chain.named:
+        x509.check_window(certificate, now=now, title=title, checks=checks)
+    check_list_windows(endorsed.lists, issuer=endorsed.chain.anchor, now=now, revocation=revocation, checks=checks)
 
 
 def _check_signature(report: Report, leaf: Certificate, *, checks: Checks) -> None:
-    """Step 5: ECDSA P-384 with SHA-384 over bytes 0x000 to 0x29F."""
+    """Step 6: ECDSA P-384 with SHA-384 over bytes 0x000 to 0x29F."""
     key, good = _p384(leaf), False
     if key is not None:
         try:
@@ -155,7 +199,7 @@ def _check_signature(report: Report, leaf: Certificate, *, checks: Checks) -> No
 
 
 def _check_agreement(report: Report, product: Product, decoded: EndorsementExtensions, *, checks: Checks) -> None:
-    """Step 6: what the report says of the platform is what AMD certified. In version 2 the chain alone names the product."""
+    """Step 7: what the report says of the platform is what AMD certified. In version 2 the chain alone names the product."""
     if report.cpuid is not None:
         family, model, _ = report.cpuid
         found = product_of_cpuid(family, model)
@@ -192,11 +236,13 @@ def _masked(report: Report) -> bool:
     return not any(report.chip_id)
 
 
-def _claims(report: Report, chain: Chain, decoded: EndorsementExtensions, lists: tuple[RevocationList, ...]) -> SnpClaims:
+def _claims(report: Report, endorsed: _Endorsed, revocation: Revocation) -> SnpClaims:
+    chain = endorsed.chain
     certificates = (chain.leaf, chain.intermediate, chain.anchor)
-    starts = [certificate.not_valid_before_utc for certificate in certificates] + [crl.last_update_utc for crl in lists]
+    starts = [certificate.not_valid_before_utc for certificate in certificates]
+    starts += [crl.last_update_utc for crl in endorsed.lists]
     ends = [certificate.not_valid_after_utc for certificate in certificates]
-    ends += [crl.next_update_utc for crl in lists if crl.next_update_utc is not None]
+    ends += [expiry(crl, revocation) for crl in endorsed.lists]
     layout = chain.product.tcb_layout
     return SnpClaims(
         kind=Kind.SNP,
@@ -215,6 +261,6 @@ def _claims(report: Report, chain: Chain, decoded: EndorsementExtensions, lists:
         committed_tcb=Tcb.from_bytes(report.committed_tcb, layout),
         reported_tcb=Tcb.from_bytes(report.reported_tcb, layout),
         launch_tcb=Tcb.from_bytes(report.launch_tcb, layout),
-        csp_id=decoded.csp_id,
+        csp_id=endorsed.extensions.csp_id,
         chip_masked=_masked(report),
     )
