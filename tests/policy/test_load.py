@@ -293,6 +293,10 @@ def test_another_version_is_told_before_its_unknown_members(version: int) -> Non
         b"a = 1" + b"0" * 5000,
         b'{"a": NaN}',
         b"{}x",
+        b"a." * 3000 + b"b = 1",
+        b"a." * 100_000 + b"b = 1",
+        b"expires = 0001-01-01T00:00:00+05:00",
+        b"expires = 9999-12-31T23:59:59-05:00",
         b" " * (MAX_ENVELOPE + 1),
         b"# " + b"x" * MAX_POLICY,
     ],
@@ -369,3 +373,10 @@ def test_any_bytes_give_a_policy_or_our_own_error(data: bytes) -> None:
     """Whatever the bytes, `load_policy` returns a `Policy` or raises `ConfideError`."""
     with contextlib.suppress(ConfideError):
         assert isinstance(load_policy(data), Policy)
+
+
+def test_messages_about_a_policy_cannot_write_on_a_terminal() -> None:
+    for data in (b'{"\\u001b[2J": 1}', '"\u202e" = 1'.encode(), b'"\\u001b[2J" = 1\n"\\u001b[2J" = 1', as_json(expires="\x1b[2J")):
+        with pytest.raises(PolicyError) as caught:
+            load_policy(data, name_hint="policy")
+        assert str(caught.value).isprintable()

@@ -100,6 +100,22 @@ def test_the_nonce_may_be_any_of_those_gathered() -> None:
     assert judge(World(nonces=[*OTHERS, NONCE])).nonce == NONCE
 
 
+def test_a_verdict_ends_when_the_revocation_list_gets_too_old() -> None:
+    """Made a day ago, to be at most 30 hours old: six hours are left, though list, keys and policy hold longer."""
+    verdict = verify(World().document(), policy(require__max_crl_age="30h"), now=NOW, nonce=NONCE, roots=ROOTS)
+    assert verdict.expires == NOW + timedelta(hours=6)
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))), datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))],
+)
+def test_a_time_beyond_the_calendar_is_the_callers_mistake(edge: datetime) -> None:
+    with pytest.raises(MisuseError) as caught:
+        verify(World().document(), policy(), now=edge, nonce=NONCE, roots=ROOTS)
+    assert caught.value.code is Code.VERDICT_TIME
+
+
 def test_repr_shows_neither_keys_nor_evidence() -> None:
     verdict = judge()
     explanation = explain(World().document(), policy(), now=NOW, nonce=NONCE, roots=ROOTS)

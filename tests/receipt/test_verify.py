@@ -63,6 +63,8 @@ def test_a_saved_answer_is_proven_by_receipt_bundle_and_policy() -> None:
 def test_the_verdict_tells_what_was_not_checked() -> None:
     told = {item.what for item in verify().not_checked}
     assert {"sealed request", "request commitment", "response commitment", "log inclusion", "receipt time", "custody"} <= told
+    assert "model digest" not in told, "it was compared with the policy"
+    assert Code.RECEIPT_MODEL in {check.code for check in verify().checks}
     assert "request commitment" not in {item.what for item in verify(**EXCHANGE).not_checked}
 
 

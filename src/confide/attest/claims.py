@@ -21,7 +21,7 @@ class Claims:
         platform_id: the chip or host identity in hex; empty when the hardware hides it.
         tcb_status: the vendor's own word where it defines one, else None (AMD defines none).
         advisories: vendor advisory identifiers that apply.
-        not_before, not_after: the intersection of all windows of certificates and collateral used and, in UTC, of the age lists may have.
+        not_before, not_after: the intersection of all windows of certificates and collateral used, and of the age of lists; UTC.
     """
 
     kind: Kind

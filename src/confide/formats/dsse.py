@@ -40,6 +40,9 @@ class PublicKey:
     alg: SignatureAlgorithm
     raw: bytes
 
+    def __repr__(self) -> str:
+        return f"PublicKey({self.alg.value}, {self.keyid[:16]}…)"
+
     @property
     def keyid(self) -> str:
         """SHA-256 over `alg || 0x00 || raw`, as hex: a hint only, never trusted (DSSE protocol, KEYID)."""

@@ -39,6 +39,9 @@ def parse_time(text: str) -> datetime:
 
 def format_time(time: datetime) -> str:
     """The one spelling of an aware time, cut to the second."""
-    if time.tzinfo is None:
+    if time.tzinfo is None or time.utcoffset() is None:
         raise JsonError(Code.JSON_TIME, found="a time without a zone", wanted="an aware datetime")
-    return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    try:
+        return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    except OverflowError:
+        raise JsonError(Code.JSON_TIME, found="a time beyond the calendar in UTC", wanted="a time in UTC") from None

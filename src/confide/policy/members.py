@@ -17,12 +17,18 @@ def convert(value: Any, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
-        raise PolicyError(Code.POLICY_SHAPE, found=str(error)[:200], wanted="the members of spec/06-policy.md") from None
+        raise PolicyError(Code.POLICY_SHAPE, found=shown(str(error)), wanted="the members of spec/06-policy.md") from None
+
+
+def shown(text: str, *, limit: int | None = 200) -> str:
+    """The beginning of a text, in characters of which none can steer a terminal."""
+    text = text[:limit]
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)[:limit]
 
 
 def shape(member: str, found: str, wanted: str) -> PolicyError:
     """`policy.shape` for what the types cannot say."""
-    return PolicyError(Code.POLICY_SHAPE, found=f"{member} = {found}"[:200], wanted=wanted)
+    return PolicyError(Code.POLICY_SHAPE, found=shown(f"{member} = {found}"), wanted=wanted)
 
 
 def unconstrained(member: str, wanted: str) -> PolicyError:

@@ -6,12 +6,13 @@ nobody looked at; only then every check, and what to do. Long hex is shortened w
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from confide.attest.checks import Check
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.policy.explanation import Explanation
+from confide.policy.members import shown
 from confide.policy.plain import as_dict
 from confide.policy.trust import Proposal
 from confide.policy.verdict import HistoricVerdict, Section, Stage, Verdict, VerdictBase
@@ -36,12 +37,17 @@ def render(subject: Explanation | Verdict | HistoricVerdict, *, every_check: boo
     """The whole of an explanation; of a verdict, without the list of checks that all held, unless `every_check` asks for it."""
     verdict = isinstance(subject, VerdictBase)
     explanation = Explanation.of(subject) if isinstance(subject, VerdictBase) else subject
-    return "\n".join(_lines(explanation, every_check=not verdict if every_check is None else every_check)) + "\n"
+    return _page(_lines(explanation, every_check=not verdict if every_check is None else every_check))
 
 
 def render_proposal(proposal: Proposal) -> str:
     """What a person is asked to trust: the evidence explained, then exactly what a yes would accept, then its digest."""
-    return "\n".join([*_lines(proposal.explanation, every_check=False), "", *_trusted(proposal)]) + "\n"
+    return _page([*_lines(proposal.explanation, every_check=False), "", *_trusted(proposal)])
+
+
+def _page(lines: Iterable[str]) -> str:
+    """Lines for a terminal, which no text of a stranger's may steer; messages are printable already, and this is the last place."""
+    return "".join(shown(line, limit=None) + "\n" for line in lines)
 
 
 def _lines(explanation: Explanation, *, every_check: bool) -> Iterator[str]:

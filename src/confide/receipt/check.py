@@ -16,7 +16,7 @@ The caller has verified the keyset: only then is an answer proven. Left to other
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from confide.attest.checks import Checks
 from confide.attest.keyset import Keyset
@@ -52,11 +52,38 @@ def check_receipt(
     Raises:
         ReceiptError: the first `receipt.*` code in the order of the steps above.
     """
-    checks = Checks() if checks is None else checks
+    return check_steps(
+        envelope,
+        keyset=keyset,
+        request=request,
+        response=response,
+        salts=salts,
+        enc=enc,
+        key_config=key_config,
+        model=lambda receipt, checks: _model(receipt, models, checks=checks),
+        succeeded=succeeded,
+        checks=Checks() if checks is None else checks,
+    )
+
+
+def check_steps(
+    envelope: bytes,
+    *,
+    keyset: Keyset,
+    request: bytes | None,
+    response: bytes | None,
+    salts: Salts | None,
+    enc: bytes | None,
+    key_config: bytes | None,
+    model: Callable[[Receipt, Checks], None],
+    succeeded: bool | None,
+    checks: Checks,
+) -> Receipt:
+    """Every step, with step 5 as given: a policy compares models by the name they were asked by (`verify`)."""
     receipt = _open(envelope, keyset, checks=checks)
     _keyset(receipt, keyset, checks=checks)
     _channel(receipt, keyset, enc=enc, key_config=key_config, checks=checks)
-    _model(receipt, models, checks=checks)
+    model(receipt, checks)
     _outcome(receipt, succeeded, checks=checks)
     _commitments(receipt, request=request, response=response, salts=salts, checks=checks)
     checks.conclude()

@@ -86,12 +86,18 @@ class _Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     salt: str
     text: str
 
+    def __repr__(self) -> str:
+        return "_Opened()"
+
 
 class _Salts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     version: int
     request: str
     response: str
     parameters: _Opened | None = None
+
+    def __repr__(self) -> str:
+        return "_Salts()"
 
 
 def _opened(salt: bytes | None, text: bytes | None) -> _Opened | None:

@@ -6,7 +6,7 @@ the receipt goes (`deliver`), the log (`log`), and which key is the boot's recei
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,8 @@ from confide.receipt.statement import PAYLOAD_TYPE, encode
 class Issued:
     """A signed receipt and the salts that open it. The salts are content."""
 
-    envelope: bytes
-    salts: Salts
+    envelope: bytes = field(repr=False)
+    salts: Salts = field(repr=False)
 
 
 def issue(

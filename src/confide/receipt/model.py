@@ -113,7 +113,7 @@ class Receipt:
     model: ModelRef | None
     engine: EngineRef
     software_digest: bytes
-    parameters: Mapping[str, Scalar]
+    parameters: Mapping[str, Scalar] = field(repr=False)
     parameters_commitment: bytes | None
     outcome: Outcome
     log_index: int

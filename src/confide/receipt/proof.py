@@ -4,7 +4,7 @@ With it a receipt is complete: also its ML-DSA-65 signature covers it. Left to o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -23,10 +23,10 @@ VERSION = 1
 class LogProof:
     """Unverified: a checkpoint envelope, and where under its root a receipt should be."""
 
-    checkpoint: bytes
+    checkpoint: bytes = field(repr=False)
     index: int
     size: int
-    path: tuple[bytes, ...]
+    path: tuple[bytes, ...] = field(repr=False)
 
     def to_bytes(self) -> bytes:
         """The JSON text."""

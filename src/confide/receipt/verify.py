@@ -21,7 +21,7 @@ from confide.errors import ReceiptError
 from confide.policy.model import Policy
 from confide.policy.verdict import HistoricVerdict
 from confide.policy.verify import verify_as_of
-from confide.receipt.check import check_receipt
+from confide.receipt.check import check_steps
 from confide.receipt.checkpoint import Checkpoint
 from confide.receipt.commit import Salts
 from confide.receipt.model import Receipt, Status
@@ -79,7 +79,7 @@ def verify_receipt(
     """
     checks = Checks()
     keyset = parse_document(bundle).keyset
-    receipt = check_receipt(
+    receipt = check_steps(
         envelope,
         keyset=keyset,
         request=request,
@@ -87,10 +87,10 @@ def verify_receipt(
         salts=salts,
         enc=None,
         key_config=None,
-        models=None,
+        model=lambda receipt, checks: _accepted(receipt, policy, checks=checks),
+        succeeded=None,
         checks=checks,
     )
-    _accepted(receipt, policy, checks=checks)
     node = verify_as_of(bundle, policy, at=receipt.issued_at, roots=roots)
     checkpoint = _logged(proof, envelope, receipt, node, checks=checks)
     checks.skip("receipt time", "asserted by the node, whose host owns the clock; no time stamp was given")
