@@ -1,9 +1,9 @@
 """Tiny packages with random weights, packed once for all engine tests."""
 
 import pytest
+from tests.support_models import tiny_package
 
 from confide.engine import Package, open_package
-from tests.support_models import tiny_package
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def folder_of(package: Package, folder: Path) -> Path:
     return folder
 
 
-def manifest_value(files: Mapping[str, bytes], **changes: Any) -> dict[str, Any]:
+def manifest_value(listed: Mapping[str, bytes], **changes: Any) -> dict[str, Any]:
     """A manifest as plain values: an encoder of two dimensions; `changes` replace members, None removes one."""
     value: dict[str, Any] = {
         "format": 1,
@@ -49,7 +49,7 @@ def manifest_value(files: Mapping[str, bytes], **changes: Any) -> dict[str, Any]
         "post": ["mean-pool"],
         "pre": {"step": "hf-tokenizer", "file": "t.json", "max_tokens": 8},
         "core": {"step": "onnx", "file": "m.onnx", "inputs": ["input_ids"], "output": "y"},
-        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()},
+        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in listed.items()},
     }
     return {name: item for name, item in (value | changes).items() if item is not None}
 
@@ -57,7 +57,7 @@ def manifest_value(files: Mapping[str, bytes], **changes: Any) -> dict[str, Any]
 FILES = {"m.onnx": b"graph", "t.json": b"{}"}
 
 
-def files_with_manifest(files: Mapping[str, bytes] = FILES, **changes: Any) -> dict[str, bytes]:
+def files_with_manifest(files: Mapping[str, bytes] = FILES, /, **changes: Any) -> dict[str, bytes]:
     """The files and a `confide.toml` that lists them."""
     return {MANIFEST_NAME: tomli_w.dumps(manifest_value(files, **changes)).encode(), **files}
 

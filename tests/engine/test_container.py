@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.engine.helpers import FILES, container_bytes, files_with_manifest
 
 from confide.codes import Code
 from confide.engine import container, open_package
 from confide.errors import PackageError
-from tests.engine.helpers import FILES, container_bytes, files_with_manifest
 
 GOOD = container_bytes(files_with_manifest())
 

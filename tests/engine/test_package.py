@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import tomli_w
+from tests.engine.helpers import FILES, container_bytes, files_with_manifest, folder_of, manifest_value, write_folder
 
 from confide.codes import Code
 from confide.engine import Package, open_package, package_digest, write_package
 from confide.engine.manifest import MANIFEST_NAME, MAX_FILES
 from confide.engine.package import FileDigest
 from confide.errors import PackageError
-from tests.engine.helpers import FILES, container_bytes, files_with_manifest, folder_of, manifest_value, write_folder
 
 
 def code_of(path: Path, expected: bytes | None = None) -> Code:
@@ -42,7 +42,7 @@ def test_the_digest_is_the_hash_of_a_listing_that_a_shell_could_write(tmp_path: 
     folder = write_folder(tmp_path, files_with_manifest())
     lines = [
         f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()} {(folder / n).stat().st_size} {n}\n"
-        for n in sorted(os.listdir(folder))
+        for n in sorted(path.name for path in folder.iterdir())
     ]
     assert open_package(folder).digest == hashlib.sha256(("confide-package-v1\n" + "".join(lines)).encode()).digest()
 
@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, folder, out / "m.confide"], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "package.write"
-    assert os.listdir(out) == ["m.confide"]
+    assert [path.name for path in out.iterdir()] == ["m.confide"]
     assert (out / "m.confide").read_bytes() == b"the old one"
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100000
 

@@ -113,7 +113,7 @@ class _Graph:
     def weight(self, name: str, value: npt.NDArray[np.generic]) -> str:
         """An initialiser; a name given again is the same one."""
         if name not in self._weights:
-            self._weights[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self._weights[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def ints(self, *values: int) -> str:

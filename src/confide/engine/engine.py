@@ -23,7 +23,7 @@ from confide.engine.identity import engine_identity
 from confide.engine.jobs import Job, Model, payload
 from confide.engine.lane import Lane, State
 from confide.engine.limits import EngineLimits
-from confide.engine.manifest import dump_manifest
+from confide.engine.manifest import MANIFEST_NAME
 from confide.engine.package import Package
 from confide.engine.process import memory_file
 from confide.engine.results import EngineIdentity, LoadedModel, Result, Scalar
@@ -294,7 +294,7 @@ class Engine:
 def _prepare(package: Package, slot: int) -> Model:
     """Read, verify and copy into memory files, away from the loop."""
     manifest = package.manifest
-    files = (dump_manifest(manifest), package.read(manifest.core.file), package.read(manifest.pre.file))
+    files = (package.read(MANIFEST_NAME), package.read(manifest.core.file), package.read(manifest.pre.file))
     loaded = LoadedModel(
         digest=package.digest,
         name=manifest.name,

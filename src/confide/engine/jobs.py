@@ -85,7 +85,7 @@ def _flags(parameters: Mapping[str, Scalar]) -> int:
     flags = 0
     for name, value in parameters.items():
         if name != "truncate":
-            raise EngineError(Code.ENGINE_PARAMETER, found=ascii(name)[:60], wanted="truncate")
+            raise EngineError(Code.ENGINE_PARAMETER, found="another parameter", wanted="truncate")
         if not isinstance(value, bool):
             raise EngineError(Code.ENGINE_PARAMETER, found=f"truncate: {type(value).__name__}", wanted="true or false")
         if not value:

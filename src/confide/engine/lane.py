@@ -166,14 +166,11 @@ class Lane:
         self._idle()
 
     def _answer(self, answer: wire.Answer) -> None:
-        job = self._batch.pop(answer.job, None)
+        job = self._batch.get(answer.job)
         if job is None or answer.sequence != self._sequence:
             raise Nonsense
-        try:
-            self._resolve(job, answer)
-        except (Nonsense, struct.error):
-            self._batch[answer.job] = job  # fails with the rest of the batch
-            raise
+        self._resolve(job, answer)
+        del self._batch[answer.job]  # only now: after nonsense the whole batch fails
         if not self._batch:
             self._process.wipe(self._batch_bytes)
             self.batches += 1

@@ -137,7 +137,7 @@ def dump_manifest(manifest: Manifest) -> bytes:
     ordered = msgspec.to_builtins(manifest, order="deterministic")
     ordered["files"] = dict(sorted(ordered["files"].items()))
     members = ("format", "name", "task", "dimension", "labels", "post", "about", "pre", "core", "files")
-    data = tomli_w.dumps({key: ordered[key] for key in members if ordered.get(key)}).encode()
+    data = tomli_w.dumps({key: ordered[key] for key in members if key in ordered}).encode()
     parse_manifest(data)
     return data
 

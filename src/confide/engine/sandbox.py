@@ -9,6 +9,7 @@ matters: namespaces need a single thread, libraries need their files, and no mod
 """
 
 import ctypes
+import os
 import platform
 import resource
 
@@ -67,4 +68,8 @@ def _landlock() -> bool:
         return False
     rights = ctypes.c_uint64((1 << _LANDLOCK_RIGHTS[min(abi, 5)]) - 1)
     ruleset = libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.byref(rights), 8, 0)
-    return bool(ruleset >= 0 and libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0)
+    if ruleset < 0:
+        return False
+    restricted = libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0
+    os.close(ruleset)
+    return bool(restricted)

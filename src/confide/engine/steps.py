@@ -1,7 +1,9 @@
 """The closed library of pipeline steps, as they run inside a worker: tokenise, the ONNX core, pool, normalise, score.
 
-Texts are grouped by their exact number of tokens, so rows are never padded: no work is wasted, and a row's bits do not depend on
-who shares its batch (tests/engine/test_batch_invariance.py). No code from a package is run; an ONNX graph is data to ONNX Runtime.
+A row's bits must not depend on who shares its batch: that would be a side channel between tenants. So texts are grouped by their
+exact number of tokens and never padded; only graphs that work token by token are given more than one text, because products with a
+single row may round in another order (measured: 3e-7 on a pooled head); and each package is tried when it loads.
+No code from a package is run; an ONNX graph is data to ONNX Runtime.
 
 Left to others: processes and messages (`worker.py`), what may be declared (`manifest.py`).
 """
@@ -10,14 +12,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort  # type: ignore[import-untyped]
 from tokenizers import Tokenizer
 
 from confide.engine.manifest import GraphInput, Manifest, PostStep, Task
+from confide.engine.runtime import open_session
+
+_PROBE = "A quick brown fox, one of 23, jumps over the lazy dog; was it hot?"
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -68,24 +71,6 @@ class Work:
     times: Times = field(default_factory=Times)
 
 
-def session_options() -> Any:
-    """One thread, no spinning, sequential: N workers on N cores beat one process with N threads (performance.md)."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # fatal only: its messages can quote shapes of content
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    return options
-
-
-def open_session(graph: bytes) -> Any:
-    """A session on the CPU for a serialised ONNX model."""
-    return ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
-
-
 def load_tokenizer(data: bytes, max_tokens: int) -> Tokenizer:
     """A tokenizer with our settings in place of the file's own: no padding, truncation at the package's maximum.
 
@@ -117,6 +102,7 @@ class Pipeline:
             raise GraphFault(type(error).__name__) from None
         self._check_graph()
         self._run = self._session.run
+        self.batches = _core_rank(manifest) == 3 and self._is_batch_invariant()
 
     def tokenize(self, texts: Sequence[str], *, refuse_truncation: bool) -> list[Tokens]:
         """`pre`: token ids of each text. Ids are those of Hugging Face's `tokenizers`, which this is."""
@@ -149,6 +135,22 @@ class Pipeline:
             raise ModelFault("another shape, or numbers that are none")
         return values, middle - start, time.perf_counter() - middle
 
+    def _is_batch_invariant(self) -> bool:
+        """Whether a few made-up texts of equal length give the same bits alone and together."""
+        ids = self._encode(_PROBE).ids
+        for length, rows in ((2, 3), (5, 8), (min(12, self.manifest.pre.max_tokens), 5)):
+            batch = np.array(
+                [[ids[(row + 7 * place) % len(ids)] for place in range(length)] for row in range(rows)], dtype=np.int64
+            )
+            try:
+                together = self.infer(batch)[0]
+                alone = [self.infer(batch[row : row + 1])[0][0] for row in range(rows)]
+            except ModelFault as error:
+                raise GraphFault(str(error)) from None
+            if together.tobytes() != np.array(alone).tobytes():
+                return False
+        return True
+
     def _check_graph(self) -> None:
         """Names, types and ranks of the graph against the manifest, before any text meets it."""
         wanted = {name.value for name in self.manifest.core.inputs}
@@ -175,7 +177,7 @@ def run_groups(pipeline: Pipeline, works: Sequence[Work], *, batch_tokens: int) 
     texts run again one by one, so that no request fails because of its neighbours.
     """
     left = [len(work.tokens) for work in works]
-    pending = _groups(works, batch_tokens)
+    pending = _groups(works, batch_tokens if pipeline.batches else 1)
     while pending:
         group = [item for item in pending.pop() if left[item[0]]]
         try:
@@ -216,7 +218,7 @@ def _groups(works: Sequence[Work], batch_tokens: int) -> list[list[tuple[int, in
             by_length.setdefault(len(tokens.ids), []).append((w, t))
     groups = []
     for length in sorted(by_length, reverse=True):
-        items, size = by_length[length], max(1, batch_tokens // length)
+        items, size = by_length[length], max(1, batch_tokens // length) if length > 1 else 1
         groups += [items[start : start + size] for start in reversed(range(0, len(items), size))]
     return groups
 

@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from confide.engine import steps
+from confide.engine import runtime, steps
 
 # Cast(int64 to float), then MatMul with itself; opset 17, made with onnx.helper
 _GRAPH = base64.b64decode(
@@ -22,7 +22,7 @@ _TOKENIZER = (
 def touch() -> None:
     """Tokenise, run a graph, pool, normalise and score."""
     ids = steps.load_tokenizer(_TOKENIZER, 8).encode("a b").ids
-    session = steps.open_session(_GRAPH)
+    session = runtime.open_session(_GRAPH)
     values = session.run(["o"], {"i": np.array([ids, ids], dtype=np.int64)})[0]
     steps.l2_normalise(steps.mean_pool(values[None]))
     steps.softmax(values)
