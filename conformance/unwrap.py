@@ -1,7 +1,8 @@
 """Source projects' own wrappings of evidence, undone before the product sees it. Harness only: the product knows none of these.
 
-Known: a guest device's response (32-byte header before the report), the GUID certificate table of extended reports (AMD 56421), and
-JSON in which reports, certificates and tables stand as base 64, hex, PEM or lists of numbers under any name.
+Known: a guest device's response (32-byte header before the report), the GUID certificate table of extended reports (AMD 56421),
+and JSON in which reports, certificates and tables stand as base 64, hex, PEM or lists of numbers under any name. Left to others:
+reports that are kept field by field (`reports.py`).
 """
 
 import base64
@@ -12,7 +13,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-REPORT_SIZE = 0x4A0
+from conformance.reports import REPORT_SIZE, from_members
+
 GUIDS = {
     "63da758de6644564adc5f4b93be8accd": "vcek",
     "a8074bc2a25a483eaae639c045a0b8a1": "vlek",
@@ -30,6 +32,8 @@ def unwrap_report(data: bytes) -> bytes:
     """The report inside a device's response: status 0, size 0x4A0, 24 reserved bytes (AMD 56860, MSG_REPORT_RSP)."""
     if len(data) >= REPORT_SIZE + 0x20 and struct.unpack_from("<II", data) == (0, REPORT_SIZE):
         return data[0x20 : 0x20 + REPORT_SIZE]
+    if len(data) > REPORT_SIZE and data.isascii():  # a report as hex or base 64 text
+        return next(_decoded(data.decode().strip()), data)
     return data
 
 
@@ -49,11 +53,11 @@ def unwrap_json(data: bytes) -> dict[str, bytes]:
     """Roles found anywhere in a JSON text: `report`, `vcek`, `vlek`, and other certificates together as `cert-chain`."""
     found: dict[str, bytes] = {}
     chain: list[bytes] = []
-    for value in _blobs(json.loads(data)):
+    for value in _blobs(parsed := json.loads(data)):
         report = unwrap_report(value)
         table = unwrap_table(value)
         certificates = _PEM.findall(value)
-        if len(report) == REPORT_SIZE and report[0] in {2, 3, 5}:
+        if len(report) == REPORT_SIZE and report[:2] != b"\x30\x82":  # whatever its version: the verifier judges that
             found.setdefault("report", report)
         elif table:
             found |= table
@@ -61,10 +65,31 @@ def unwrap_json(data: bytes) -> dict[str, bytes]:
             chain += certificates
         elif value[:2] == b"\x30\x82":
             chain.append(_armour(value))
+    if "report" not in found:
+        found.update(("report", report) for report in _spelled(parsed))
     for certificate in chain:
         role = _role(certificate)
         found[role] = found.get(role, b"") + certificate + b"\n" if role == "cert-chain" else certificate
     return found
+
+
+def unwrap_collateral(role: str, data: bytes) -> dict[str, bytes]:
+    """Roles in a file of endorsements: a certificate table, a service's JSON answer (Azure's THIM), or the file itself."""
+    if data[:1] in {b"{", b"["}:
+        return {key: value for key, value in unwrap_json(data).items() if key != "report"}
+    return unwrap_table(data) or {role: data}
+
+
+def _spelled(value: Any) -> Iterator[bytes]:
+    """Reports that stand there field by field, at any depth."""
+    if isinstance(value, Mapping):
+        report = from_members(value)
+        if report is not None:
+            yield report
+            return
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for member in members:
+        yield from _spelled(member)
 
 
 def join_certificates(first: bytes, second: bytes) -> bytes:
@@ -87,7 +112,9 @@ def _blobs(value: Any) -> Iterator[bytes]:
 
 
 def _decoded(text: str) -> Iterator[bytes]:
-    if "-----BEGIN " in text:
+    if text.lstrip()[:1] in {"{", "["}:
+        yield from _inner(text.strip().encode())
+    elif "-----BEGIN " in text:
         yield text.encode()
     elif re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text):
         yield bytes.fromhex(text)

@@ -1,6 +1,7 @@
 """The harness for recorded evidence: the public cases, and folders written here in which something is wrong."""
 
 import base64
+import gzip
 import json
 import subprocess
 import sys
@@ -9,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.attest.snp.world import NOW, REPORT_DATA, ROOTS, chip
 from tests.support import ROOT, need_recorded_vectors
 
 from confide.attest import verifiers
 from confide.attest.evidence import Root
-from confide.attest.snp.layout import Product
+from confide.attest.snp.layout import Product, Tcb, parse_report
 from confide.attest.x509 import load_certificate
 from confide_sim.amd import FalseChip
-from conformance import recorded, unwrap
+from conformance import recorded, reports, unwrap
 
 AS_OF = "2026-06-01T00:00:00Z"
 Write = Callable[..., Path]
@@ -291,6 +293,137 @@ def unwrap_pem() -> Any:
 def test_json_dialects_are_unwrapped_in_the_harness(write: Write, capsys: pytest.CaptureFixture[str], dialect: str) -> None:
     status, (row, _) = run(write({"e.json": ("attestation-json", json.dumps(dialects()[dialect]).encode())}), capsys)
     assert (status, row["code"]) == (0, None)
+
+
+def varint(number: int) -> bytes:
+    return bytes((number & 0x7F | 0x80,)) + varint(number >> 7) if number > 0x7F else bytes((number,))
+
+
+def message(fields: Mapping[int, int | bytes]) -> bytes:
+    """Protobuf's wire format: varints, and bytes behind their length; what is zero is left out."""
+    parts = []
+    for number, value in fields.items():
+        if isinstance(value, int):
+            parts += [varint(number << 3), varint(value)] if value else []
+        else:
+            parts += [varint(number << 3 | 2), varint(len(value)), value]
+    return b"".join(parts)
+
+
+def spelled(data: bytes) -> dict[str, Any]:
+    """A report field by field, with the names of virtee/sev."""
+    report, lists = parse_report(data), ("family_id", "image_id", "report_data", "measurement", "host_data", "id_key_digest")
+    lists += ("author_key_digest", "report_id", "report_id_ma", "chip_id")  # type: ignore[assignment]
+    layout = (Product.TURIN if report.cpuid and report.cpuid[0] == 0x1A else Product.MILAN).tcb_layout
+    members: dict[str, Any] = {name: list(getattr(report, name)) for name in lists}
+    for name in ("current_tcb", "reported_tcb", "committed_tcb", "launch_tcb"):
+        tcb = Tcb.from_bytes(getattr(report, name), layout)
+        members[name] = {"fmc": tcb.fmc, "bootloader": tcb.boot_loader, "tee": tcb.tee, "snp": tcb.snp, "microcode": tcb.microcode}
+    for name in ("current", "committed"):
+        version = getattr(report, f"{name}_version")
+        members[name] = {"major": version.major, "minor": version.minor, "build": version.build}
+    family, model, stepping = report.cpuid or (None, None, None)
+    return members | {
+        "version": report.version,
+        "guest_svn": report.guest_svn,
+        "policy": report.policy,
+        "vmpl": report.vmpl,
+        "sig_algo": 1,
+        "plat_info": report.platform_info,
+        "key_info": report.signing_key << 2,
+        "cpuid_fam_id": family,
+        "cpuid_mod_id": model,
+        "cpuid_step": stepping,
+        "launch_mit_vector": report.launch_mit_vector,
+        "current_mit_vector": report.current_mit_vector,
+        "signature": {"r": list(data[0x2A0:0x2E8]), "s": list(data[0x2E8:0x330])},
+    }
+
+
+def as_protobuf(data: bytes) -> dict[int, int | bytes]:
+    """The fields of `sevsnp.Report`."""
+    fields: dict[int, int | bytes] = {}
+    for place in reports._FIELDS.values():
+        value = data[place.offset : place.offset + place.size]
+        if place.number:
+            fields[place.number] = value if place.size > 8 else int.from_bytes(value, "little")
+    family, model, stepping = data[0x188:0x18B]
+    fields[29] = (family - 0xF) << 20 | 0xF << 8 | model >> 4 << 16 | (model & 0xF) << 4 | stepping if family else 0
+    return fields
+
+
+@pytest.mark.parametrize("product", list(Product))
+def test_reports_kept_field_by_field_are_put_together_again(product: Product) -> None:
+    data = chip(product).report(report_data=REPORT_DATA, guest_svn=3, platform_info=0x25)
+    fields = as_protobuf(data)
+    assert unwrap.unwrap_json(json.dumps([{"evidence": spelled(data)}]).encode())["report"] == data
+    assert reports.from_protobuf(message(fields)) == {"report": data}
+    names = {place.number: name for name, place in reports._FIELDS.items()} | {29: "cpuid1EaxFms"}
+    plain = {names[number]: base64.b64encode(v).decode() if isinstance(v, bytes) else str(v) for number, v in fields.items()}
+    assert unwrap.unwrap_json(json.dumps({"report": plain}).encode())["report"] == data
+    both = message({1: message(fields), 2: message({1: b"vcek", 2: b"ask", 3: b"ark"}), 3: message({1: 2})})
+    assert reports.from_protobuf(both) == {"report": data, "vcek": b"vcek", "ask": b"ask", "ark": b"ark"}
+
+
+def test_protobuf_and_json_cases_are_judged_by_what_is_in_them(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    data = chip().report(report_data=REPORT_DATA)
+    rest = {name: item for name, item in standard().items() if name != "report.bin"}
+    packed = gzip.compress(message({1: message(as_protobuf(data))}))
+    for role, text in (("attestation-protobuf", packed), ("attestation-json", json.dumps(spelled(data)).encode())):
+        status, (row, _) = run(write({"a": (role, text), **rest}), capsys)
+        assert (status, row["genuine"], row["default"]) == (0, True, "accept")
+    edited = spelled(data) | {"policy": 0xB0000}
+    _, (row, _) = run(write({"a": ("attestation-json", json.dumps(edited).encode()), **rest}), capsys)
+    assert (row["genuine"], row["code"]) == (False, "snp.signature")
+
+
+def test_a_dialect_that_nobody_knows_is_a_gap_and_garbage_is_refused(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    rest = {name: item for name, item in standard().items() if name != "report.bin"}
+    status, (row, last) = run(write({"a": ("attestation-json", b'{"quote": "x"}'), **rest}, default="reject"), capsys)
+    assert (status, row["code"], row["right"], last["totals"]["snp"]["unsupported"]) == (1, "recorded.dialect", False, 1)
+    for role in ("attestation-json", "attestation-protobuf"):
+        status, (row, _) = run(write({"a": (role, b"{"), **rest}, genuine=False, default="reject"), capsys)
+        assert (status, row["code"], row["right"]) == (0, "snp.size", True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x08", b"\x0a\x05ab", b"\x0b", b"\xff" * 20, b"\x0a\x00", message({1: message({1: 2})}), message({1: 1 << 40, 3: 1})],
+)
+def test_what_is_no_attestation_protobuf_is_a_value_error(data: bytes) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        reports.from_protobuf(data)
+
+
+def test_a_services_answer_and_a_certificate_table_are_endorsements(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    items = chip().endorsements().items
+    armour = {role: load_certificate(items[role]).public_bytes(Encoding.PEM).decode() for role in ("vcek", "ask", "ark")}
+    answer = json.dumps({"vcekCert": armour["vcek"], "tcbm": "DB18000000000004", "certificateChain": armour["ask"] + armour["ark"]})
+    report = standard()["report.bin"]
+    for data in (answer.encode(), json.dumps([answer]).encode()):
+        assert run(write({"report.bin": report, "thim": ("collateral", data)}), capsys)[0] == 0
+    hexed = ("report", report[1].hex().encode() + b"\n")
+    assert run(write({"report.hex": hexed, "thim": ("collateral", answer.encode())}), capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "accepted"),
+    [
+        ({"policy_bits": {"debug": False, "smt_allowed": True, "abi_major": 0}}, True),
+        ({"policy_bits": {"debug": True}}, False),
+        ({"policy_bits": {"unheard_of": False}}, False),
+        ({"policy_bits": {}}, False),
+        ({"reported_tcb_decoded": {"boot_loader": 4, "snp": 24}}, True),
+        ({"reported_tcb_decoded": {"boot_loader": 5}}, False),
+        ({"platform_info_bits": {"alias_check_complete": False}}, True),
+        ({"platform_info_bits": {"alias_check_complete": True}}, False),
+    ],
+)
+def test_nested_expectations_are_enforced(
+    write: Write, capsys: pytest.CaptureFixture[str], inputs: dict[str, Any], accepted: bool
+) -> None:
+    _, (row, _) = run(write(standard(platform_info=1), policy_inputs=inputs), capsys)
+    assert row["default"] == ("accept" if accepted else "reject")
 
 
 def test_a_vlek_in_json_is_told_from_its_intermediate() -> None:
