@@ -1,7 +1,7 @@
 """Model packages for tests: the pinned real ones, and tiny ones with random weights that are made in a second.
 
-Real packages lie in `CONFIDE_MODEL_DIR` or `<project>/.cache/models` (scripts/fetch_models.py). Where they are missing, tests skip and
-say so; with `models` in CONFIDE_REQUIRE they fail instead.
+Real packages lie in `CONFIDE_MODEL_DIR` or `<project>/.cache/models` (scripts/fetch_models.py). Where they are missing, tests skip
+and say so; with `models` in CONFIDE_REQUIRE they fail instead.
 """
 
 import io

@@ -44,6 +44,21 @@ class _Config(msgspec.Struct, frozen=True):
     problem_type: str | None = None
 
 
+class _AddedToken(msgspec.Struct, frozen=True):
+    id: int
+
+
+class _TokenizerModel(msgspec.Struct, frozen=True):
+    vocab: dict[str, int] | list[Any]  # a list for Unigram
+
+
+class _Tokenizer(msgspec.Struct, frozen=True):
+    """What is checked of tokenizer.json."""
+
+    model: _TokenizerModel
+    added_tokens: list[_AddedToken] = []
+
+
 @dataclass(frozen=True)
 class Source:
     """A model folder whose small files have been read."""
@@ -84,13 +99,15 @@ def read_source(folder: Path) -> Source:
     if not folder.is_dir():
         raise PackageError(Code.PACKAGE_NOT_FOUND, found=str(folder), wanted="a model folder")
     config = _read_json(folder / "config.json", _Config)
+    tokenizer = _read(folder / "tokenizer.json")
+    _check_tokenizer(tokenizer, config.vocab_size)
     weights, graph = folder / "model.safetensors", _first(folder, ("model.onnx", "onnx/model.onnx"))
     if not weights.is_file() and graph is None:
         raise PackageError(Code.PACKAGE_SOURCE, found=f"no weights in {folder.name}", wanted="model.safetensors or model.onnx")
     return Source(
         folder=folder,
         config=config,
-        tokenizer=_read(folder / "tokenizer.json"),
+        tokenizer=tokenizer,
         weights=weights if weights.is_file() else None,
         onnx=graph,
         pooling=_pooling(folder),
@@ -181,6 +198,21 @@ def _external(graph: Any) -> bool:
             if any(_external(inner) for inner in (attribute.g, *attribute.graphs)):
                 return True
     return any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors)
+
+
+def _check_tokenizer(data: bytes, vocab_size: int) -> None:
+    """A tokenizer.json whose ids the model has rows for; whether it works is tried in the sandbox."""
+    try:
+        value = msgspec.json.decode(data, type=_Tokenizer)
+        vocabulary = value.model.vocab
+        ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
+        largest = max([*ids, *(token.id for token in value.added_tokens)])
+    except (msgspec.DecodeError, ValueError, TypeError):
+        raise PackageError(
+            Code.PACKAGE_TOKENIZER, found="a tokenizer.json without vocabulary", wanted="one of `tokenizers`"
+        ) from None
+    if vocab_size and not 0 <= largest < vocab_size:
+        raise PackageError(Code.PACKAGE_TOKENIZER, found=f"token id {largest}", wanted=f"ids under vocab_size {vocab_size}")
 
 
 def _pooling(folder: Path) -> tuple[PostStep, ...]:

@@ -27,7 +27,7 @@ _ENVIRONMENT = {  # the whole of it
     "OPENBLAS_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "MALLOC_ARENA_MAX": "1",
-    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime >= 1.32 otherwise opens a database and a sender thread
+    "ORT_DISABLE_TELEMETRY": "1",  # 1.32 otherwise opens a database and a sender thread
 }
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime, silenced: from 1.32 its Linux builds keep an event database in the home folder and a thread that sends it.
+"""ONNX Runtime, silenced: Linux builds (1.32, for one) keep an event database in the home folder and a sender thread.
 
 Import it from here only. The variable must be set before the library loads; workers have it in their environment as well.
 """
