@@ -235,6 +235,13 @@ def _verdicts() -> Iterator[Case]:
     short = {"expires": format_time(NOW + HOUR)}
     late = {"at": format_time(NOW + HOUR)}
     yield Case("verdict-policy-ends-first", "VER-25", PLAIN, Code.VERDICT_EXPIRED, short, "verify.use", late)
+    aged, fresh_end, old = (
+        {"require__max_crl_age": "30h"},
+        {"at": format_time(NOW + 6 * HOUR - SECOND)},
+        {"at": format_time(NOW + 6 * HOUR)},
+    )
+    yield Case("verdict-accept-list-still-fresh", "VER-25", PLAIN, None, aged, "verify.use", fresh_end)
+    yield Case("verdict-list-too-old-by-then", "VER-25", PLAIN, Code.VERDICT_EXPIRED, aged, "verify.use", old)
     admitted, admitted_end = world(keys=OWNED_KEYS, admitted={}), {"at": format_time(NOW + 8 * HOUR)}
     yield Case("verdict-admission-ends-first", "VER-25", admitted, Code.VERDICT_EXPIRED, OWNED, "verify.use", admitted_end)
     yield Case("as-of-accept", "VER-26", op="verify.as_of", more={"nonce": None})
