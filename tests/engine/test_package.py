@@ -47,6 +47,14 @@ def test_the_digest_is_the_hash_of_a_listing_that_a_shell_could_write(tmp_path: 
     assert open_package(folder).digest == hashlib.sha256(("confide-package-v1\n" + "".join(lines)).encode()).digest()
 
 
+def test_the_shell_lines_of_the_specification_print_the_digest(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "spec" / "11-package.md").read_text("utf-8")
+    lines = text.rsplit("```", 2)[1]
+    folder = write_folder(tmp_path, files_with_manifest({**FILES, "sub/B": b"x", "sub/a": b"y"}))
+    done = subprocess.run(["/bin/bash", "-c", lines], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == open_package(folder).digest.hex()
+
+
 def test_every_byte_of_every_file_is_in_the_digest() -> None:
     base = {"a": FileDigest(1, bytes(32)), "b": FileDigest(2, bytes(32))}
     others = [

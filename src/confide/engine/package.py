@@ -74,7 +74,7 @@ class Package:
 
 
 def package_digest(files: Mapping[str, FileDigest]) -> bytes:
-    """SHA-256 over the listing of all files in byte order of their paths (spec/11-package.md, PKG-9)."""
+    """SHA-256 over the listing of all files in byte order of their paths (spec/11-package.md, PKG-11)."""
     lines = (f"{entry.sha256.hex()} {entry.size} {path}\n" for path, entry in sorted(files.items()))
     return hashlib.sha256((_HEADER + "".join(lines)).encode("ascii")).digest()
 
