@@ -538,6 +538,15 @@ def test_what_is_odd_in_a_certificate_is_told_by_checks_and_not_by_warnings() ->
         genuine(endorsements={"vcek": chip().issue(subject=name("A" * 70))})
 
 
+def test_a_message_about_many_certificates_is_short() -> None:
+    crowd = pem(*(MILAN.issue_ask(subject=name("\u202e" * 60 + str(number))) for number in range(16)))
+    with pytest.raises(ConfideError) as caught:
+        genuine(endorsements={"cert_chain": crowd, "ask": None})
+    assert caught.value.code is Code.X509_MISSING
+    assert "and 12 more" in caught.value.found
+    assert len(str(caught.value)) < 900
+
+
 def test_names_of_a_stranger_cannot_write_on_a_terminal() -> None:
     for lie in (
         {"vcek": chip().issue(subject=name("\x1b[2J\u202eSEV-VCEK\n"))},

@@ -76,7 +76,7 @@ def _endorsed(key: SigningKey, endorsements: Endorsements, checks: Checks) -> Ce
         refuse(CollateralError(Code.X509_MISSING, found="no endorsement certificate", wanted=subject), "endorsement", checks)
     found = next((certificate for certificate in given if x509.common_name(certificate) == subject), None)
     if found is None:
-        names = ", ".join(map(x509.common_name, given))
+        names = _told(given)
         refuse(EvidenceError(Code.SNP_SIGNING_KEY, found=f"{key.name} beside {names}", wanted=subject), "SIGNING_KEY", checks)
     checks.require(True, Code.SNP_SIGNING_KEY, "SIGNING_KEY", found=key.name, wanted=subject)
     return found
@@ -89,10 +89,16 @@ def _issuer_of(leaf: Certificate, supplied: tuple[Certificate, ...], *, what: st
     named = [certificate for certificate in came or _shipped() if x509.names(certificate).subject == wanted]
     if not named:
         issuer = x509.names(leaf).issuer_text
-        among = ", ".join(map(x509.common_name, came)) or "none"
+        among = _told(came) or "none"
         refuse(CollateralError(Code.X509_MISSING, found=among, wanted=f"the {what} certificate of {issuer}"), what, checks)
     fitting = (certificate for certificate in named if x509.is_rsa_4096(certificate) and x509.signed_by(leaf, certificate))
     return next(fitting, named[0])
+
+
+def _told(certificates: tuple[Certificate, ...]) -> str:
+    """The first few common names."""
+    more = f" and {len(certificates) - x509.SHOWN} more" if len(certificates) > x509.SHOWN else ""
+    return ", ".join(map(x509.common_name, certificates[: x509.SHOWN])) + more
 
 
 def _is_intermediate(certificate: Certificate) -> bool:
