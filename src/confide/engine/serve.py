@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+from dataclasses import dataclass
 from time import perf_counter
 
 from confide.engine import steps, wire
@@ -77,37 +78,31 @@ class Worker:
 class _Batch:
     """The jobs of one RUN message, and which of them have been answered."""
 
-    __slots__ = ("_open", "_responses", "_sequence", "_worker", "_written")
+    __slots__ = ("_open", "_placed", "_responses", "_sequence", "_worker")
 
     def __init__(self, worker: Worker, sequence: int, count: int, responses: mmap.mmap) -> None:
         self._worker, self._sequence, self._responses = worker, sequence, responses
         self._open = set(range(count))
-        self._written = 0
+        self._placed = 0
 
     def run(self, jobs: list[wire.Job], pipelines: dict[int, steps.Pipeline], batch_tokens: int) -> None:
         """Tokenise every job, then run the groups of each package."""
-        by_slot: dict[int, list[tuple[int, steps.Work]]] = {}
+        by_slot: dict[int, list[_Placed]] = {}
         for index, job in enumerate(jobs):
             try:
-                by_slot.setdefault(job.slot, []).append((index, _prepare(pipelines[job.slot], job)))
+                by_slot.setdefault(job.slot, []).append(self._prepare(index, job, pipelines[job.slot]))
             except steps.TooLong:
                 self.answer(index, wire.Status.TOO_LONG)
-            except (steps.ModelFault, KeyError, UnicodeDecodeError):
+            except (steps.ModelFault, KeyError, ValueError):
                 self.answer(index, wire.Status.BAD_JOB)
         for slot, items in by_slot.items():
-            for position, ok in steps.run_groups(pipelines[slot], [work for _, work in items], batch_tokens=batch_tokens):
-                index, work = items[position]
-                if ok:
-                    self._write(index, work)
-                else:
-                    self.answer(index, wire.Status.FAILED)
+            for position, ok in steps.run_groups(pipelines[slot], [item.work for item in items], batch_tokens=batch_tokens):
+                self._finish(items[position], ok=ok)
 
-    def answer(self, job: int, status: wire.Status, length: int = 0, times: steps.Times = steps.NO_TIME) -> None:
+    def answer(self, job: int, status: wire.Status, offset: int = 0, length: int = 0, times: steps.Times = steps.NO_TIME) -> None:
         """Send one ANSWER."""
         pre, core, post = int(times.pre * 1e6), int(times.core * 1e6), int(times.post * 1e6)
-        offset = self._written
         self._open.discard(job)
-        self._written += length
         self._worker.send(wire.pack_answer(self._sequence, job, status, offset, length, pre, core, post))
 
     def fail_rest(self, status: wire.Status) -> None:
@@ -115,27 +110,37 @@ class _Batch:
         for job in sorted(self._open):
             self.answer(job, status)
 
-    def _write(self, index: int, work: steps.Work) -> None:
-        """Rows into the response region, then ANSWER, then wipe our copy."""
+    def _prepare(self, index: int, job: wire.Job, pipeline: steps.Pipeline) -> "_Placed":
+        """Tokens of a job, and its place in the response region."""
         start = perf_counter()
-        data = wire.pack_result(
-            [len(item.ids) for item in work.tokens], [item.truncated for item in work.tokens], work.rows.tobytes()
-        )
-        self._responses[self._written : self._written + len(data)] = data
-        work.rows.fill(0)
-        for item in work.tokens:
-            item.ids.clear()
-        work.times.post += perf_counter() - start
-        self.answer(index, wire.Status.OK, len(data), work.times)
+        refuse = bool(job.flags & wire.JobFlag.REFUSE_TRUNCATION)
+        tokens = pipeline.tokenize([text.decode("utf-8") for text in job.texts], refuse_truncation=refuse)
+        offset, count = self._placed, len(tokens)
+        rows = steps.rows_in(self._responses, offset + 4 * count, count, pipeline.dimension)
+        self._placed += wire.result_bytes(count, 4 * pipeline.dimension)
+        return _Placed(index, offset, steps.Work(tokens, rows, steps.Times(pre=perf_counter() - start)))
+
+    def _finish(self, item: "_Placed", *, ok: bool) -> None:
+        """What the model saw of each text before the rows, then ANSWER, then wipe our copy; half an answer is wiped, not sent."""
+        work = item.work
+        if ok:
+            words = wire.pack_seen([(len(token.ids), token.truncated) for token in work.tokens])
+            self._responses[item.offset : item.offset + len(words)] = words
+            self.answer(item.job, wire.Status.OK, item.offset, len(words) + work.rows.nbytes, work.times)
+        else:
+            work.rows.fill(0)
+            self.answer(item.job, wire.Status.FAILED)
+        for token in work.tokens:
+            token.ids.clear()
 
 
-def _prepare(pipeline: steps.Pipeline, job: wire.Job) -> steps.Work:
-    start = perf_counter()
-    refuse = bool(job.flags & wire.JobFlag.REFUSE_TRUNCATION)
-    tokens = pipeline.tokenize([text.decode("utf-8") for text in job.texts], refuse_truncation=refuse)
-    work = steps.Work(tokens, steps.empty_rows(len(tokens), pipeline.dimension))
-    work.times.pre = perf_counter() - start
-    return work
+@dataclass(slots=True)
+class _Placed:
+    """A job of the batch with its work and where its answer begins."""
+
+    job: int
+    offset: int
+    work: steps.Work
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

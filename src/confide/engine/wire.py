@@ -149,10 +149,9 @@ def unpack_jobs(data: bytes, count: int) -> list[Job]:
     return jobs
 
 
-def pack_result(tokens: Sequence[int], truncated: Sequence[bool], values: bytes) -> bytes:
-    """What stands in the response region for one job: for each text its tokens (top bit: truncated), then float32 rows."""
-    words = (count | (cut << 31) for count, cut in zip(tokens, truncated, strict=True))
-    return struct.pack(f"<{len(tokens)}I", *words) + values
+def pack_seen(texts: Sequence[tuple[int, bool]]) -> bytes:
+    """What stands before a job's float32 rows in the response region: for each text its tokens (top bit: truncated)."""
+    return struct.pack(f"<{len(texts)}I", *[count | (cut << 31) for count, cut in texts])
 
 
 def unpack_result(data: bytes, *, texts: int, row_bytes: int) -> tuple[tuple[int, ...], tuple[bool, ...], bytes]:
@@ -160,7 +159,7 @@ def unpack_result(data: bytes, *, texts: int, row_bytes: int) -> tuple[tuple[int
     if len(data) != result_bytes(texts, row_bytes):
         raise struct.error("another length")
     words = struct.unpack_from(f"<{texts}I", data)
-    return tuple(word & 0x7FFFFFFF for word in words), tuple(bool(word >> 31) for word in words), data[4 * texts :]
+    return tuple([word & 0x7FFFFFFF for word in words]), tuple([word >= 1 << 31 for word in words]), data[4 * texts :]
 
 
 def result_bytes(texts: int, row_bytes: int) -> int:
