@@ -6,6 +6,7 @@ Its software would be other than the policy accepts, so this cannot happen to a 
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,6 +18,9 @@ from confide.client.session import _first_key
 from confide.client.transport import HttpTransport, Reply
 from confide.codes import Code
 from confide.policy.verdict import Verdict
+from confide.receipt.deliver import to_trailers
+from confide.receipt.issue import issue
+from confide.receipt.model import COMPLETED, EngineRef, ModelRef, Outcome, Status
 from confide.seal import bhttp
 from confide.seal.ohttp import OHTTP_RESPONSE, Gateway
 
@@ -99,6 +103,61 @@ def test_a_receipt_of_another_exchange_is_refused(here: Place) -> None:
         kept = node.run("encoder", "a doctor").record
     fields = ((RECEIPT, base64.b64encode(kept.receipt or b"")), (b"confide-salts", base64.b64encode(kept.salts or b"")))
     assert refused(here, content=output(here), trailers=fields).code in {Code.RECEIPT_ENC, Code.RECEIPT_REQUEST}
+
+
+class Signed(Dishonest):
+    """Answers completely, under a receipt signed by the real key, of which some members lie."""
+
+    def __init__(self, here: Place, **lies: Any) -> None:
+        super().__init__(here, lambda _: bhttp.Response(200, JSON, json.dumps(output(here)).encode()))
+        self.here, self.lies = here, lies
+
+    def post(self, path: str, body: bytes, *, headers: Mapping[str, str], limit: int) -> Reply:  # noqa: ARG002
+        opened, node = self.gateway.open(body), self.here.node.node
+        assert node is not None
+        said = self.say(bhttp.decode_request(opened.message))
+        prefix = bhttp.encode_response_prefix(said.status, said.headers, said.content)
+        members: dict[str, Any] = {
+            "key": node.keys.receipt,
+            "keyset_digest": node.keyset.digest,
+            "key_config": opened.key_config.raw,
+            "enc": opened.enc,
+            "request": opened.message,
+            "response": prefix,
+            "model": ModelRef("encoder", self.here.policy.models["encoder"][0], {}),
+            "engine": EngineRef("test", "1", bytes(32)),
+            "software_digest": node.keyset.software_digest,
+            "parameters": {},
+            "outcome": COMPLETED,
+            "log_index": 0,
+            "issued_at": datetime.now(UTC).replace(microsecond=0),
+        }
+        issued = issue(**members | self.lies)
+        return Reply(200, OHTTP_RESPONSE, opened.sealer.seal(bhttp.finish_response(prefix, to_trailers(issued))))
+
+
+def test_the_receipt_signed_by_the_real_key_is_accepted_when_nothing_lies(here: Place) -> None:
+    with here.connect(transport=Signed(here)) as node:
+        assert node.run("encoder", "a doctor").receipt is not None
+
+
+@pytest.mark.parametrize(
+    ("lies", "code"),
+    [
+        ({"outcome": Outcome(Status.FAILED, Code.ENGINE_FAILED.value)}, Code.RECEIPT_OUTCOME),
+        ({"outcome": Outcome(Status.REFUSED, Code.NODE_ROUTE.value)}, Code.RECEIPT_OUTCOME),
+        ({"model": ModelRef("encoder", bytes(32), {})}, Code.RECEIPT_MODEL),
+        ({"model": None}, Code.RECEIPT_MODEL),
+        ({"response": b"another answer"}, Code.RECEIPT_RESPONSE),
+        ({"request": b"another question"}, Code.RECEIPT_REQUEST),
+        ({"enc": bytes(32)}, Code.RECEIPT_ENC),
+    ],
+    ids=str,
+)
+def test_a_receipt_that_does_not_prove_this_answer_is_refused(here: Place, lies: dict[str, Any], code: Code) -> None:
+    with here.connect(transport=Signed(here, **lies)) as node, pytest.raises(confide.ReceiptError) as caught:
+        node.run("encoder", "a doctor")
+    assert caught.value.code is code
 
 
 @pytest.mark.parametrize(

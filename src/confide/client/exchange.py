@@ -79,6 +79,7 @@ def exchange(transport: Transport, attested: Attested, request: bhttp.Request, *
             enc=sealed.enc,
             key_config=attested.key.raw,
             models=models,
+            succeeded=200 <= decoded.response.status < 300,
         )
     return Exchanged(
         response=decoded.response,

@@ -12,7 +12,7 @@ from confide.client import state as state_file
 from confide.client.answer import MAX_ANSWER, Answer, Output, Record, Timing, decode_output
 from confide.client.exchange import Exchanged, KeyChangedError, exchange
 from confide.client.loading import file_name, load
-from confide.client.models import accepted_digests, required_digest
+from confide.client.models import required_digest
 from confide.client.remote import parse_timing, raise_remote
 from confide.client.roots import roots_for
 from confide.client.session import Attested, Session, utc_now
@@ -103,7 +103,8 @@ class Node:
 
     def models(self) -> list[ModelInfo]:
         """What the node offers. A name is not an identity: `run` asks for a digest."""
-        done, _ = self._exchange(lambda _: Request(b"GET", b"https", INNER_AUTHORITY, b"/v1/models", (), b""), models=None)
+        request = Request(b"GET", b"https", INNER_AUTHORITY, b"/v1/models", (), b"")
+        done, _ = self._exchange(lambda _: request, models=lambda _: None)
         _raise_unless_ok(done)
         try:
             return strictjson.load_as(done.response.content, _ModelList, limit=MAX_ANSWER).data
@@ -128,7 +129,10 @@ class Node:
             headers = ((b"content-type", b"application/json"), (DIGEST_HEADER, digest.hex().encode()))
             return Request(b"POST", b"https", INNER_AUTHORITY, path, headers, body)
 
-        done, attested = self._exchange(request, models=accepted_digests(policy, model))
+        def digests(attested: Attested) -> tuple[bytes, ...]:
+            return (required_digest(policy, attested.verdict, model),)
+
+        done, attested = self._exchange(request, models=digests)
         _raise_unless_ok(done)
         if done.receipt is None and policy.require.receipts:
             raise ReceiptError(Code.CLIENT_NO_RECEIPT, found="no receipt", wanted="one that the node's keyset signed")
@@ -152,17 +156,19 @@ class Node:
             raise MisuseError(Code.CLIENT_CLOSED, found="a closed node", wanted="an open one", hint="call confide.connect again")
         return self._session.attested()
 
-    def _exchange(self, request: Callable[[Attested], Request], *, models: tuple[bytes, ...] | None) -> tuple[Exchanged, Attested]:
+    def _exchange(
+        self, request: Callable[[Attested], Request], *, models: Callable[[Attested], tuple[bytes, ...] | None]
+    ) -> tuple[Exchanged, Attested]:
         """Send; when the node no longer knows the key, re-attest once and send anew. That request was never opened, so it is safe
         to repeat; a proxy that lies about it can only make the node do the same work twice.
         """
         attested = self._attested()
         try:
-            return exchange(self._transport, attested, request(attested), models=models), attested
+            return exchange(self._transport, attested, request(attested), models=models(attested)), attested
         except KeyChangedError:
             self._session.forget(attested)
         attested = self._attested()
-        return exchange(self._transport, attested, request(attested), models=models), attested
+        return exchange(self._transport, attested, request(attested), models=models(attested)), attested
 
     def _record(self, done: Exchanged, attested: Attested) -> Record:
         return Record(
