@@ -2,7 +2,7 @@
 
 One OHTTP key per KEM (RFC 9458 section 3), one Ed25519 receipt key for every answer, one ML-DSA-65 key for the log's checkpoints
 (DESIGN section 6). There is no way to load a key: a restart makes new ones, and requests sealed to the old ones are refused.
-Left to others: opening requests (`seal`), what is signed (`receipt`), rotation within a boot (issue 3).
+Left to others: opening requests (`seal`), what is signed (`receipt`), rotation within a boot.
 """
 
 import secrets

@@ -1,6 +1,6 @@
 """The start-up models: aliases are looked up here, once per request; everything after that names the digest.
 
-Left to others: packages and running them (`engine`), aliases that change while the node runs (issue 3).
+Left to others: packages and running them (`engine`), aliases that change while the node runs.
 """
 
 import hmac
