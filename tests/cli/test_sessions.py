@@ -17,6 +17,8 @@ from tests.support_models import bert_folder
 
 from confide.cli.app import run
 from confide.client import judge
+from confide.formats import dsse, strictjson
+from confide.policy.load import sign_policy
 
 FILES = sorted(FOLDER.glob("*.txt"))
 
@@ -73,8 +75,24 @@ def write_files(folder: Path, here: Place, *, pack: bool) -> None:
     (folder / "production.toml").write_bytes(changed(here.policy, ("unsafe_accept_simulated = true\n", "")).raw)
     (folder / "latin1.txt").write_bytes("caf\xe9".encode("latin-1"))
     (folder / "good.txt").write_text("good\n")
+    write_releases(folder, here)
     if pack:
         bert_folder(folder / "bert")
+
+
+def write_releases(folder: Path, here: Place) -> None:
+    """The node's policy and one of other software, signed by the makers; and the public keys of makers and of a stranger."""
+    maker, stranger = dsse.SigningKey.generate(), dsse.SigningKey.generate()
+    for name, key in (("maker.json", maker), ("stranger.json", stranger)):
+        members = {"alg": key.public.alg.value, "public_key": strictjson.b64(key.public.raw)}
+        (folder / name).write_bytes(strictjson.dumps(members))
+    own = here.policy.raw
+    measurement = here.policy.accept[0].constraints.measurements
+    assert isinstance(measurement, tuple)
+    other = own.replace(measurement[0].hex().encode(), b"00" * 48)
+    assert other != own
+    (folder / "release.json").write_bytes(sign_policy(own, keys=(maker,)))
+    (folder / "foreign.json").write_bytes(sign_policy(other, keys=(maker,)))
 
 
 def digest(here: Place) -> str:

@@ -5,6 +5,7 @@ channel. Left to others: every check.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from confide.client.source import Obtained
 from confide.client.transport import require_url
 from confide.codes import Code
 from confide.errors import MisuseError
+from confide.formats import dsse
 from confide.policy.explanation import Explanation
+from confide.policy.load import load_policy
 from confide.policy.model import Policy
-from confide.policy.trust import Proposal, propose_policy
+from confide.policy.trust import Proposal, match_release, propose_policy
 from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
 from confide.policy.verify import explain, verify, verify_as_of
 
@@ -79,6 +82,14 @@ def propose(obtained: Obtained, *, name: str, now: datetime, unsafe_accept_simul
         name=name,
         unsafe_accept_simulated=unsafe_accept_simulated,
     )
+
+
+def match(obtained: Obtained, release: bytes, *, signers: Sequence[dsse.PublicKey], now: datetime) -> Verdict:
+    """The verdict about a node by a policy that one of `signers` signed: trust without first use (`match_release`)."""
+    nonce = FILE if obtained.nonce is None else obtained.nonce
+    policy = load_policy(release, name_hint="the release", keys=tuple(signers))
+    _, verdict = match_release(release, obtained.document, keys=tuple(signers), now=now, nonce=nonce, roots=roots_for(policy))
+    return verdict
 
 
 def name_of(url: str) -> str:

@@ -17,7 +17,12 @@ def load(policy: str | Path | Policy, *, signers: Sequence[dsse.PublicKey] = ())
     if isinstance(policy, Policy):
         return policy
     path = Path(policy)
-    return load_policy(read_file(path, limit=MAX_ENVELOPE), name_hint=path.name, keys=tuple(signers))
+    return load_policy(read_policy(path), name_hint=path.name, keys=tuple(signers))
+
+
+def read_policy(path: Path) -> bytes:
+    """The bytes of a policy file, bounded and not yet looked at."""
+    return read_file(path, limit=MAX_ENVELOPE)
 
 
 def read_signers(paths: Sequence[Path]) -> tuple[dsse.PublicKey, ...]:
