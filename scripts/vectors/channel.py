@@ -41,8 +41,8 @@ def build(previous: dict[str, Any] | None) -> dict[str, Any]:
         "spec": "spec/08-channel.md",
         "generator": "scripts/vectors/channel.py",
         "provenance": "One imaginary gateway with an X25519 and an X-Wing key, and one client. Keys, X25519 ephemeral keys and "
-        "response nonces come from public seeds SHAKE-256(name), so X25519 outputs rebuild exactly; X-Wing encapsulations are random "
-        "and kept, and open under the keys given. Published examples of the RFCs are checked by tests, not copied here.",
+        "response nonces come from public seeds SHAKE-256(name), so X25519 outputs rebuild exactly; X-Wing encapsulations are "
+        "random and kept, and open under the keys given. Published examples of the RFCs are checked by tests, not copied here.",
         "cases": [
             *hpke(random),
             *hpke_refusals(random),

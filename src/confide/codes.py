@@ -370,7 +370,12 @@ class Code(Enum):
     OHTTP_KEY_ID = ("ohttp.key_id", Exit.CHANNEL, Remedy.RETRY, "the node holds no key of this id")
     OHTTP_SUITE = ("ohttp.suite", Exit.CHANNEL, Remedy.FIX, "the request uses a suite that its key configuration does not offer")
     OHTTP_TRUNCATED = ("ohttp.truncated", Exit.CHANNEL, Remedy.RETRY, "the sealed message ends before its final mark")
-    OHTTP_DECAPSULATION = ("ohttp.decapsulation", Exit.CHANNEL, Remedy.RETRY, "the sealed request does not open with the node's key")
+    OHTTP_DECAPSULATION = (
+        "ohttp.decapsulation",
+        Exit.CHANNEL,
+        Remedy.RETRY,
+        "the sealed request does not open with the node's key",
+    )
     OHTTP_RESPONSE = ("ohttp.response", Exit.CHANNEL, Remedy.STOP, "the sealed response does not open")
     OHTTP_CHUNK = ("ohttp.chunk", Exit.CHANNEL, Remedy.STOP, "a later chunk was altered, reordered, dropped or cut off")
     OHTTP_CHUNK_LENGTH = ("ohttp.chunk_length", Exit.CHANNEL, Remedy.FIX, "a chunk is empty, or longer than the bound")
@@ -397,7 +402,12 @@ class Code(Enum):
     RECEIPT_FIELD = ("receipt.field", Exit.RECEIPT, Remedy.FIX, "a value cannot stand in a receipt")
     LOG_MALFORMED = ("log.malformed", Exit.RECEIPT, Remedy.STOP, "the bytes are not a checkpoint or a log proof")
     LOG_VERSION = ("log.version", Exit.RECEIPT, Remedy.UPDATE, "the checkpoint or proof is of a version that is not known here")
-    LOG_SIGNATURE = ("log.signature", Exit.RECEIPT, Remedy.STOP, "the checkpoint lacks a signature of both kinds by the keyset's keys")
+    LOG_SIGNATURE = (
+        "log.signature",
+        Exit.RECEIPT,
+        Remedy.STOP,
+        "the checkpoint lacks a signature of both kinds by the keyset's keys",
+    )
     LOG_ID = ("log.id", Exit.RECEIPT, Remedy.STOP, "the checkpoint is of another log")
     LOG_INDEX = ("log.index", Exit.RECEIPT, Remedy.STOP, "the log index is not the expected one")
     LOG_TIME = ("log.time", Exit.RECEIPT, Remedy.STOP, "a later checkpoint is of an earlier time")
@@ -417,7 +427,12 @@ class Code(Enum):
     PACKAGE_MANIFEST = ("package.manifest", Exit.PACKAGE, Remedy.FIX, "confide.toml is missing or not a package manifest")
     PACKAGE_STEP = ("package.step", Exit.PACKAGE, Remedy.FIX, "the declared steps do not make a pipeline for the task")
     PACKAGE_MISSING_FILE = ("package.missing_file", Exit.PACKAGE, Remedy.FIX, "a file that confide.toml names is missing")
-    PACKAGE_UNLISTED_FILE = ("package.unlisted_file", Exit.PACKAGE, Remedy.FIX, "the package holds a file that confide.toml does not name")
+    PACKAGE_UNLISTED_FILE = (
+        "package.unlisted_file",
+        Exit.PACKAGE,
+        Remedy.FIX,
+        "the package holds a file that confide.toml does not name",
+    )
     PACKAGE_FILE_DIGEST = ("package.file_digest", Exit.PACKAGE, Remedy.STOP, "a file is not the one that confide.toml names")
     PACKAGE_DIGEST = ("package.digest", Exit.PACKAGE, Remedy.STOP, "the package is not the expected one")
     PACKAGE_WRITE = ("package.write", Exit.PACKAGE, Remedy.RETRY, "the package could not be written; nothing was left behind")
