@@ -191,10 +191,80 @@ def test_nonsense_is_a_400(node: Served, nonsense: bytes) -> None:
     alive(node)
 
 
-def test_an_upgrade_is_not_taken(node: Served) -> None:
-    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n"
-    assert b"101" not in exchange(node, head).split(b"\r\n", 1)[0]
+UPGRADE = b"connection: Upgrade\r\nupgrade: %b\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + UPGRADE % b"websocket" + b"sec-websocket-version: 13\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + UPGRADE % b"h2c" + b"http2-settings: AAMAAABkAAQAAP__\r\n\r\n",
+        HEAD + UPGRADE % b"x" + b"content-length: 34\r\n\r\n",
+        HEAD + UPGRADE % b"x" + b"transfer-encoding: chunked\r\n\r\n",
+        b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n",
+    ],
+    ids=["websocket", "h2c", "with a body", "with chunks", "CONNECT"],
+)
+def test_an_upgrade_is_refused_and_its_body_is_never_taken_for_a_request(node: Served, head: bytes) -> None:
+    answer = exchange(node, head, GET, pause=0.05)
+    assert answer == b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     alive(node)
+
+
+CHUNKS = HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+
+
+@pytest.mark.parametrize("trailers", [[b"x: y\r\n\r\n"], [b"content-type: a/b\r\n\r\n"], [b"x: %b\r\n" % (b"a" * 60_000)] * 100])
+def test_trailers_are_refused_before_they_pile_up(node: Served, trailers: list[bytes]) -> None:
+    answer = exchange(node, CHUNKS, *trailers)
+    assert answer.startswith(b"HTTP/1.1 400") or not answer  # a reset may overtake the answer
+    assert b"422" not in answer
+    alive(node)
+
+
+def test_a_fault_behind_a_request_is_not_taken_for_its_answer(node: Served) -> None:
+    """The evidence takes a while; the nonsense behind it comes at once."""
+    slow = b"GET /.well-known/confide/evidence?nonce=%b HTTP/1.1\r\nhost: x\r\n\r\n" % (b"1" * 64)
+    for fault in (b"\x00\x00\r\n\r\n", HEAD + UPGRADE % b"x" + b"\r\n", b"GET /" + b"a" * 9000, b"GET /unfinished"):
+        answer = exchange(node, slow, fault, GET, pause=0.01)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"0.9", b"2.0"])
+def test_other_versions_get_one_answer_and_a_closed_connection(node: Served, version: bytes) -> None:
+    assert exchange(node, GET.replace(b"1.1", version) * 2).count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"transfer-encoding: xchunked\r\n\r\n",
+        b"transfer-encoding: chunked, identity\r\n\r\n",
+        b"transfer-encoding : chunked\r\n\r\n",
+        b"content-length: 5\r\n content-length: 6\r\n\r\n",
+        b"content-length: +5\r\n\r\n",
+        b"content-length: 5, 5\r\n\r\n",
+        b"x: a\rb\r\n\r\n",
+        b"x: a\x00b\r\n\r\n",
+        b"content-length: 5\n\n",
+    ],
+)
+def test_a_head_that_two_readers_could_read_differently_is_refused(node: Served, head: bytes) -> None:
+    answer = exchange(node, HEAD + head, b"hello", GET, pause=0.01)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"200" not in answer
+    alive(node)
+
+
+def test_a_client_that_waits_for_100_is_told_to_go_on_or_refused(node: Served) -> None:
+    with node.connect() as connection:
+        connection.sendall(HEAD + b"expect: 100-continue\r\ncontent-length: 5\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"hello")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+    answer = exchange(node, HEAD + b"expect: 100-continue\r\ncontent-length: 99999999\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413")
 
 
 def test_clients_that_leave_at_any_stage_leave_nothing_behind(node: Served) -> None:
