@@ -472,6 +472,8 @@ class Code(Enum):
     NODE_ADDRESS = ("node.address", Exit.MISUSE, Remedy.FIX, "the node cannot listen on this address and port")
     NODE_STARTING = ("node.starting", Exit.TRANSPORT, Remedy.RETRY, "the node is still loading its models")
     NODE_DRAINING = ("node.draining", Exit.TRANSPORT, Remedy.RETRY, "the node is stopping")
+    NODE_EXPIRED = ("node.expired", Exit.TRANSPORT, Remedy.RETRY, "the keys of this boot have expired; the node must start anew")
+    NODE_SPENT = ("node.spent", Exit.TRANSPORT, Remedy.RETRY, "a key has accepted its last request; the node must start anew")
     NODE_BUSY = ("node.busy", Exit.TRANSPORT, Remedy.RETRY, "the node has as many requests as it admits")
     NODE_TOO_LARGE = ("node.too_large", Exit.MISUSE, Remedy.FIX, "the request is larger than the node reads")
     NODE_TOO_SLOW = ("node.too_slow", Exit.TRANSPORT, Remedy.RETRY, "the request did not arrive in time")

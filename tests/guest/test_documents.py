@@ -226,3 +226,36 @@ def test_the_tree_of_nonces_is_the_shared_one(count: int) -> None:
     for index in range(count):
         assert list(tree.path(index).path) == merkle.inclusion_path(leaves, index)
         assert (tree.path(index).index, tree.path(index).size) == (index, count)
+
+
+@pytest.mark.parametrize("fault", [ValueError("evidence bytes"), RuntimeError(), OSError(5, "x"), KeyError("x")])
+def test_whatever_the_device_raises_nobody_waits_for_ever_and_the_next_is_served(fault: Exception) -> None:
+    async def test(source: DocumentSource, clock: Clock) -> None:
+        device, works = source._tee, source._tee.quote
+
+        def broken(report_data: bytes) -> Quote:
+            raise fault
+
+        device.quote = broken  # type: ignore[method-assign]
+        for asked in (source.fresh(os.urandom(32)), source.fresh(os.urandom(32)), source.current()):
+            with pytest.raises(GuestError) as refused:
+                await asyncio.wait_for(asked, 5)
+            assert refused.value.code is Code.GUEST_QUOTE
+            assert "evidence bytes" not in str(refused.value)
+        device.quote = works  # type: ignore[method-assign]
+        nonce = os.urandom(32)
+        check(await asyncio.wait_for(source.fresh(nonce), 5), nonce)
+
+    with_source(test)
+
+
+def test_a_document_that_cannot_be_built_fails_its_askers_only() -> None:
+    async def test(source: DocumentSource, clock: Clock) -> None:
+        builds, source._document = source._document, None  # type: ignore[assignment,method-assign] # a bug of ours
+        with pytest.raises(GuestError):
+            await asyncio.wait_for(source.fresh(os.urandom(32)), 5)
+        source._document = builds  # type: ignore[method-assign]
+        nonce = os.urandom(32)
+        check(await asyncio.wait_for(source.fresh(nonce), 5), nonce)
+
+    with_source(test)

@@ -1,12 +1,20 @@
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests.seal.fixtures import AEADS, KEMS, Node, flipped, node, refused
 
 from confide.codes import Code
 from confide.seal import varint
-from confide.seal.chunked import ChunkedRequestOpener, ChunkedRequestSealer, ChunkedResponseOpener
+from confide.seal.chunked import (
+    AVERAGE_CHUNK,
+    SMALL_CHUNKS,
+    ChunkedRequestOpener,
+    ChunkedRequestSealer,
+    ChunkedResponseOpener,
+)
 from confide.seal.hpke import Aead, Kem
+from confide.seal.ohttp import seal_request
 from confide.seal.stream import MAX_CHUNK, ChunkReader
 
 ALL = [(kem, aead) for kem in KEMS for aead in AEADS]
@@ -318,3 +326,43 @@ def test_the_answer_to_another_request_is_refused() -> None:
     other, _ = request(here)
     with refused(Code.OHTTP_CHUNK):
         read(other.opener(), response)
+
+
+def test_a_request_of_very_many_small_chunks_is_refused_before_they_are_opened() -> None:
+    here = node(max_message=2560)
+    bound = SMALL_CHUNKS + 2560 // AVERAGE_CHUNK
+    stream = ChunkedRequestSealer(here.configs[Kem.X25519], max_chunk=1).finish(bytes(bound + 1))  # the final one does not count
+    assert len(b"".join(read(here.gateway.open_chunked(), stream))) == bound + 1
+    reader = here.gateway.open_chunked()
+    with refused(Code.OHTTP_TOO_LARGE):
+        reader.feed(ChunkedRequestSealer(here.configs[Kem.X25519], max_chunk=1).finish(bytes(bound + 2)))
+    assert reader.sealer is not None  # whoever sent it is told inside
+
+
+def test_a_whole_and_a_chunked_request_of_one_encapsulation_share_one_record() -> None:
+    for whole_first in (True, False):
+        here, ephemeral = node(), X25519PrivateKey.generate()
+        whole = seal_request(here.configs[Kem.X25519], b"m", _ephemeral=ephemeral)
+        chunked = ChunkedRequestSealer(here.configs[Kem.X25519], _ephemeral=ephemeral)
+        assert (chunked.request_id, chunked.enc) == (whole.request_id, whole.enc)
+        stream, reader = chunked.finish(b"m"), here.gateway.open_chunked()
+        if whole_first:
+            here.gateway.open(whole.body)
+            with refused(Code.OHTTP_REPLAYED):
+                read(reader, stream)
+        else:
+            read(reader, stream)
+            with refused(Code.OHTTP_REPLAYED):
+                here.gateway.open(whole.body)
+
+
+def test_one_kind_never_opens_as_the_other() -> None:
+    here = node()
+    stream = ChunkedRequestSealer(here.configs[Kem.X25519]).finish(bytes(64))
+    with refused(Code.OHTTP_DECAPSULATION):
+        here.gateway.open(stream)
+    whole = seal_request(here.configs[Kem.X25519], bytes(64)).body
+    framed = whole[:39] + varint.encode(len(whole) - 39) + whole[39:]
+    with refused(Code.OHTTP_DECAPSULATION):
+        here.gateway.open_chunked().feed(framed)
+    assert len(here.keys.get(1).replay) == 0

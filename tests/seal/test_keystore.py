@@ -55,3 +55,21 @@ def test_a_key_wiped_under_a_request_opens_nothing() -> None:
     with refused(Code.OHTTP_DECAPSULATION) as info:
         here.gateway.open(seal_request(here.configs[Kem.X25519], b"").body)
     assert info.value.found == "hpke.key_wiped"
+
+
+def test_a_store_is_spent_when_an_advertised_key_takes_no_more() -> None:
+    here = node(replay_capacity=1)
+    assert [here.keys.spent] == [False]
+    here.gateway.open(seal_request(here.configs[Kem.X25519], b"m").body)
+    assert [here.keys.spent] == [True]  # a list: mypy takes a property for a constant
+    here.keys.withdraw(1)
+    assert [here.keys.spent] == [False]
+
+
+def test_retiring_all_keys_wipes_them_and_opens_nothing() -> None:
+    here = node()
+    held = [here.keys.get(key_id) for key_id in (1, 2)]
+    here.keys.retire_all()
+    assert all(key.private_key.wiped for key in held)
+    with refused(Code.OHTTP_KEY_ID):
+        here.gateway.open(seal_request(here.configs[Kem.X25519], b"m").body)

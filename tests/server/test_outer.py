@@ -3,20 +3,22 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.server.running import Inside, with_node
+from tests.server.running import Inside, config, until, with_node
 
 from confide.attest.document import parse_document
 from confide.codes import Code
 from confide.formats import merkle
 from confide.seal import bhttp, ohttp
-from confide.seal.keyconfig import parse_key_configs
+from confide.seal.keyconfig import parse_key_config, parse_key_configs
 from confide.seal.problems import PROBLEM_KEY
 from confide.server.config import Limits
+from confide.server.node import running_node
 from confide.server.outer import OuterApp
 from confide.server.problems import STATUS
 
@@ -161,8 +163,11 @@ def test_a_body_over_the_limit_is_refused_declared_or_not() -> None:
     with_node(test, limits__request_bytes=4096)
 
 
-async def call(app: Any, parts: list[bytes | float], headers: list[tuple[bytes, bytes]]) -> tuple[int, int]:
-    """POST /ohttp with a body in parts; a number is a pause, the end of the list a client that left. Status and parts read."""
+async def call(app: Any, parts: list[bytes | float], headers: list[tuple[bytes, bytes]], *, whole: bool = False) -> tuple[int, int]:
+    """POST /ohttp with a body in parts; a number is a pause, the end of the list a client that left, unless the body is `whole`.
+
+    Returns status and parts read.
+    """
     sent: list[Any] = []
     waiting = list(parts)
 
@@ -173,7 +178,7 @@ async def call(app: Any, parts: list[bytes | float], headers: list[tuple[bytes, 
         if isinstance(part, float):
             await asyncio.sleep(part)
             return {"type": "http.request", "body": b"", "more_body": True}
-        return {"type": "http.request", "body": part, "more_body": True}
+        return {"type": "http.request", "body": part, "more_body": bool(waiting) or not whole}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -196,17 +201,111 @@ def test_a_slow_body_and_a_client_that_left_are_refused() -> None:
 
 def test_more_requests_than_admitted_are_refused_before_their_bodies_are_read() -> None:
     async def test(node: Inside) -> None:
-        slow = [asyncio.create_task(call(node.node.app, [b"x", 0.3], [])) for _ in range(2)]
-        await asyncio.sleep(0.05)
-        assert node.node.app.in_flight == 2
+        goes_on = asyncio.Event()
+
+        async def slow(_: bytes) -> bytes:
+            await goes_on.wait()
+            return b""
+
+        sealed = node.node.app._sealed
+        assert sealed is not None
+        node.node.app._sealed.answer, quick = slow, sealed.answer  # type: ignore[union-attr,method-assign] # no model is slow enough
+        running = [asyncio.create_task(node.post(b"x")) for _ in range(2)]
+        await until(lambda: node.node.app.in_flight == 2)
         assert await call(node.node.app, [b"x"], []) == (429, 0)
         reply = await node.post(b"x")
         problem(reply, 429, "node.busy")
         assert reply.headers["retry-after"] == "1"
-        await asyncio.gather(*slow)
+        goes_on.set()
+        await asyncio.gather(*running)
+        sealed.answer = quick  # type: ignore[method-assign]
         assert (await node.ask("GET", "/v1/models")).status == 200
 
     with_node(test, limits__in_flight=2)
+
+
+def test_slow_senders_do_not_take_the_places_of_others() -> None:
+    async def test(node: Inside) -> None:
+        slow = [asyncio.create_task(call(node.node.app, [b"x", 0.5], [])) for _ in range(50)]
+        await asyncio.sleep(0.05)
+        assert (await node.ask("GET", "/v1/models")).status == 200
+        assert {status for status, _ in await asyncio.gather(*slow)} == {400}
+
+    with_node(test, limits__in_flight=2)
+
+
+def test_what_slow_senders_have_sent_is_bounded_together_and_given_back() -> None:
+    async def test(node: Inside) -> None:
+        held = [asyncio.create_task(call(node.node.app, [bytes(1000), 0.2], [])) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        assert (await call(node.node.app, [bytes(1000), b"x"], []))[0] == 429
+        sealed = ohttp.seal_request(node.key, MODELS).body
+        assert (await call(node.node.app, [sealed], [], whole=True))[0] == 200  # whole at once: it needs no room
+        assert {status for status, _ in await asyncio.gather(*held)} == {400}
+        assert (await call(node.node.app, [bytes(1000), b"x"], []))[0] == 400
+
+    with_node(test, limits__in_flight=2, limits__request_bytes=2048)
+
+
+def test_a_node_that_drains_while_a_body_arrives_does_not_take_it() -> None:
+    async def test(node: Inside) -> None:
+        arriving = asyncio.create_task(call(node.node.app, [b"x", 0.1, b"y"], [], whole=True))
+        await asyncio.sleep(0.03)
+        node.node.app.drain()
+        assert (await arriving)[0] == 503
+
+    with_node(test)
+
+
+def test_expired_keys_serve_nobody_and_never_again(caplog: pytest.LogCaptureFixture) -> None:
+    class Clock:
+        now = datetime.now(UTC)
+
+    async def run() -> None:
+        async with running_node(config(keyset_hours=1), now=lambda: Clock.now) as running:
+            node = Inside(running)
+            async with node.http:
+                await expire(node)
+
+    async def expire(node: Inside) -> None:
+        start, sealed = Clock.now, ohttp.seal_request(node.key, MODELS).body
+        Clock.now = node.node.keyset.not_after - timedelta(seconds=1)
+        assert (await node.ask("GET", "/v1/models")).status == 200
+        assert (await node.http.get("/readyz")).status_code == 200
+        Clock.now = node.node.keyset.not_after
+        for kind in (ohttp.OHTTP_REQUEST, "message/ohttp-chunked-req"):
+            problem(await node.post(sealed, kind=kind), 503, "node.expired")
+        problem(await node.http.get("/readyz"), 503, "node.expired")
+        problem(await node.http.get("/.well-known/ohttp-gateway"), 503, "node.expired")
+        assert (await node.http.get("/healthz")).status_code == 200
+        assert node.node.key_store.configs == ()
+        assert all(pair.private.wiped for pair in node.node.keys.ohttp)
+        Clock.now = start
+        problem(await node.post(sealed), 503, "node.expired")
+
+    asyncio.run(run())
+    assert caplog.text.count("have expired") == 1
+
+
+def test_a_body_that_comes_after_the_keys_expired_is_refused() -> None:
+    async def test(node: Inside) -> None:
+        arriving = asyncio.create_task(call(node.node.app, [b"x", 0.1, b"y"], [], whole=True))
+        await asyncio.sleep(0.03)
+        node.node.app._standing = lambda: Code.NODE_EXPIRED
+        assert (await arriving)[0] == 503
+
+    with_node(test)
+
+
+def test_a_node_whose_key_takes_no_more_requests_is_not_ready() -> None:
+    async def test(node: Inside) -> None:
+        assert (await node.http.get("/readyz")).status_code == 200
+        await node.ask("GET", "/v1/models")
+        problem(await node.http.get("/readyz"), 503, "node.spent")
+        other = parse_key_config(node.node.keyset.ohttp_keys[1].config)
+        assert (await node.ask("GET", "/v1/models", key=other)).status == 200  # the other key goes on
+
+    with_node(test, limits__replay_entries=1)
 
 
 def test_a_node_that_starts_and_one_that_drains_say_so() -> None:

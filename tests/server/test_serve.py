@@ -1,6 +1,9 @@
 """Running and stopping: ports, signals, draining, what is left afterwards, and what a restart changes."""
 
 import asyncio
+import gc
+import json
+import logging
 import os
 import signal
 import socket
@@ -11,16 +14,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from tests.server.running import Inside, config, packages, served, until, with_node
 
 from confide.codes import Code
 from confide.errors import ConfideError, PackageError
+from confide.formats import dsse
 from confide.guest import GuestError
 from confide.receipt.checkpoint import verify_checkpoint
 from confide.seal import bhttp, ohttp
+from confide.seal.kem import PrivateKey
 from confide.seal.keyconfig import parse_key_config
 from confide.seal.problems import PROBLEM_KEY
 from confide.server import NodeError
@@ -29,11 +37,16 @@ from confide.server.serve import listen, run, url_of
 
 MODELS = bhttp.encode_request(bhttp.Request(b"GET", b"https", ohttp.INNER_AUTHORITY, b"/v1/models"))
 SCRIPT = """
-import sys
+import asyncio, ctypes, gc, json, resource, sys
+def facts():
+    libc = ctypes.CDLL(None)
+    return {"core": resource.getrlimit(resource.RLIMIT_CORE), "dumpable": libc.prctl(3, 0, 0, 0, 0),
+            "frozen": gc.get_freeze_count() > 0,
+            "debug": asyncio.get_running_loop().get_debug()}
 from confide.server.config import load_config
 from confide.server.serve import run
 run(load_config(environ={}, flags={"tee": "simulated", "port": 0, "workers": 1, "checkpoint_path": sys.argv[1]}),
-    announce=lambda url, node: print(url, flush=True))
+    announce=lambda url, node: print(url, json.dumps(facts()), flush=True))
 print("stopped", flush=True)
 """
 
@@ -47,11 +60,13 @@ def process(checkpoint: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": path, "PATH": os.environ["PATH"]},
+        env={"PYTHONPATH": path, "PATH": os.environ["PATH"], "PYTHONASYNCIODEBUG": "1"},
     )
     try:
         assert child.stdout is not None
-        yield child, child.stdout.readline().strip()
+        url, _, facts = child.stdout.readline().strip().partition(" ")
+        assert json.loads(facts) == {"core": [0, 0], "dumpable": 0, "frozen": True, "debug": False}
+        yield child, url
     finally:
         child.kill()
         child.communicate()
@@ -151,6 +166,7 @@ def test_stopping_waits_for_requests_in_flight_wipes_keys_and_closes_the_log() -
         running = [asyncio.create_task(node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"] * 64})) for _ in range(4)]
         await until(lambda: node.node.app.in_flight == 4)
         receipt_keys = node.node.keyset.receipt_keys
+        assert len(_private_keys(node.node)) == 2 * 2 + 2
         await node.node.stop()
         answers = await asyncio.gather(*running)
         assert [answer.status for answer in answers] == [200] * 4
@@ -159,11 +175,31 @@ def test_stopping_waits_for_requests_in_flight_wipes_keys_and_closes_the_log() -
         closing = verify_checkpoint(node.node.closing_checkpoint, keys=receipt_keys)
         assert (closing.closing, closing.size) == (True, 4)
         assert "wiped" in repr(node.node.keys)
+        assert not _private_keys(node.node)
         assert node.node.key_store.configs == ()
         assert (await node.post(ohttp.seal_request(node.key, MODELS).body)).status_code == 503
         await node.node.stop()  # twice is once
 
     with_node(test)
+
+
+SIGNING = (dsse.SigningKey, type(Ed25519PrivateKey.generate()), type(MLDSA65PrivateKey.generate()))
+
+
+def _private_keys(root: object) -> list[object]:
+    """Every signing key with its wrapper, and every key that opens, that can be reached from an object."""
+    found: list[object] = []
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        value = todo.pop()
+        if id(value) in seen or isinstance(value, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(value))
+        if type(value) in SIGNING or (type(value) is PrivateKey and not value.wiped):
+            found.append(value)
+        todo += gc.get_referents(value)
+    return found
 
 
 def test_a_request_that_never_ends_does_not_keep_the_node(caplog: pytest.LogCaptureFixture) -> None:
@@ -230,3 +266,15 @@ def test_keep_alive_connections_close_when_the_node_stops() -> None:
         assert time.monotonic() - started < 5
         with pytest.raises(httpx.TransportError):
             client.get("/healthz")
+
+
+def test_what_escapes_into_the_loop_is_logged_by_type_and_place_only(caplog: pytest.LogCaptureFixture) -> None:
+    def fault() -> None:
+        raise ValueError("my-private-diagnosis")
+
+    with served(models={}) as running, caplog.at_level(logging.DEBUG):
+        assert running._loop is not None
+        running._loop.call_soon_threadsafe(fault)
+        assert httpx.get(f"{running.url}/healthz").status_code == 200
+    assert "ValueError at test_serve.py" in caplog.text
+    assert "diagnosis" not in caplog.text

@@ -114,11 +114,11 @@ class DocumentSource:
             batch, self._waiting = self._waiting, {}
             try:
                 await self._answer(batch)
-            except GuestError as error:
-                self._fail(batch, error)
             except asyncio.CancelledError:
                 self._fail(batch, GuestError(Code.GUEST_QUOTE, found="a node that stops", wanted="a running node"))
                 raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting, nor those who come after
+                self._fail(batch, error if isinstance(error, GuestError) else _no_quote(error))
 
     async def _answer(self, batch: dict[bytes, asyncio.Future[bytes]]) -> None:
         tree = NonceTree(list(batch))
@@ -142,8 +142,10 @@ class DocumentSource:
             self.quotes += 1
             try:
                 return await asyncio.to_thread(self._tee.quote, report_data)
-            except OSError as error:
-                raise GuestError(Code.GUEST_QUOTE, found=f"errno {error.errno}", wanted="a quote") from None
+            except GuestError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a device's driver may fail as it likes
+                raise _no_quote(error) from None
 
     def _document(self, quote: Quote, nonces: bytes, path: NoncePath | None) -> bytes:
         return build_document(
@@ -161,3 +163,9 @@ class DocumentSource:
             if not waiter.done():
                 waiter.set_exception(error)
                 waiter.exception()  # an asker that left must not show as "exception never retrieved"
+
+
+def _no_quote(error: Exception) -> GuestError:
+    """What failed, without the message, which may hold evidence."""
+    found = f"errno {error.errno}" if isinstance(error, OSError) else type(error).__name__
+    return GuestError(Code.GUEST_QUOTE, found=found, wanted="a quote")

@@ -39,6 +39,8 @@ from confide.seal.stream import MAX_CHUNK, ChunkReader, ChunkWriter, Opener
 OHTTP_CHUNKED_REQUEST = "message/ohttp-chunked-req"
 OHTTP_CHUNKED_RESPONSE = "message/ohttp-chunked-res"
 
+SMALL_CHUNKS, AVERAGE_CHUNK = 64, 256  # a request has at most 64 chunks and one more for every 256 bytes of the bound on its length
+
 _REQUEST_LABEL = b"message/bhttp chunked request"
 _RESPONSE_LABEL = b"message/bhttp chunked response"
 
@@ -82,7 +84,8 @@ class ChunkedRequestOpener(ChunkReader):
     """The gateway's receiving end. Once a chunk has opened, `sealer` answers inside the seal, errors too."""
 
     def __init__(self, keys: KeyStore, *, max_chunk: int = MAX_CHUNK, max_message: int = DEFAULT_MAX_MESSAGE) -> None:
-        super().__init__(header_size=HEADER_SIZE, max_chunk=max_chunk, max_message=max_message)
+        chunks = SMALL_CHUNKS + max_message // AVERAGE_CHUNK  # each costs as much as hundreds of its bytes
+        super().__init__(header_size=HEADER_SIZE, max_chunk=max_chunk, max_message=max_message, max_chunks=chunks)
         self._keys = keys
         self._named: tuple[HeldKey, Suite, bytes] | None = None
         self.encapsulation: Encapsulation | None = None

@@ -68,6 +68,16 @@ class KeyStore:
         """What is advertised, post-quantum first."""
         return by_preference(held.config for held in self._keys.values() if held.advertised)
 
+    @property
+    def spent(self) -> bool:
+        """Whether an advertised key has accepted its last request: rotate, or start anew."""
+        return any(held.advertised and held.replay.full for held in self._keys.values())
+
+    def retire_all(self) -> None:
+        """The end of every key."""
+        for key_id in tuple(self._keys):
+            self.retire(key_id)
+
     def encode(self) -> bytes:
         """`application/ohttp-keys` of what is advertised."""
         return encode_key_configs(self.configs)

@@ -73,11 +73,12 @@ class ChunkReader(ABC):
 
     _open_chunk: Opener
 
-    def __init__(self, *, header_size: int, max_chunk: int, max_message: int) -> None:
+    def __init__(self, *, header_size: int, max_chunk: int, max_message: int, max_chunks: int | None = None) -> None:
         self._state = State.START
         self._buffer = bytearray()
         self._need, self._length_known = header_size, False
         self._max_chunk, self._max_message, self._total = max_chunk, max_message, 0
+        self._max_chunks, self._count = max_chunks, 0
 
     @property
     def finished(self) -> bool:
@@ -156,6 +157,9 @@ class ChunkReader(ABC):
         if length <= N_T:  # a chunk that is not final is never empty: it would carry nothing but a sign of life
             raise ChannelError(Code.OHTTP_CHUNK_LENGTH, found=f"{length} bytes", wanted=f"more than {N_T}")
         self._bound(length)
+        self._count += 1
+        if self._max_chunks is not None and self._count > self._max_chunks:
+            raise ChannelError(Code.OHTTP_TOO_LARGE, found="more chunks", wanted=f"at most {self._max_chunks}")
         self._need, self._length_known = length, True
 
     def _bound(self, length: int) -> None:

@@ -60,32 +60,62 @@ def declared_length(scope: Scope, *, limit: int) -> None:
         raise NodeError(Code.NODE_TOO_LARGE, found=f"{int(value)} bytes declared", wanted=f"at most {limit}")
 
 
-async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
+class Budget:
+    """Bytes of bodies that are not whole yet, all requests together: slow senders hold what they sent, and nothing else."""
+
+    __slots__ = ("_free",)
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+
+    def take(self, size: int) -> None:
+        """`node.busy` when there is no room for as many more."""
+        if size > self._free:
+            raise NodeError(Code.NODE_BUSY, found="too many bodies on their way", wanted="room for this one")
+        self._free -= size
+
+    def give(self, size: int) -> None:
+        """They are used, or dropped."""
+        self._free += size
+
+
+async def read_body(receive: Receive, *, limit: int, seconds: float, budget: Budget) -> bytes:
     """The whole body of a stranger, bounded in bytes while it arrives and in time.
 
     Raises:
-        NodeError: `node.too_large`, `node.too_slow`, or `node.bad_request` when the client left.
+        NodeError: `node.too_large`, `node.too_slow`, `node.busy`, or `node.bad_request` when the client left.
     """
     try:
         async with asyncio.timeout(seconds):
-            return await collect_body(receive, limit=limit)
+            return await collect_body(receive, limit=limit, budget=budget)
     except TimeoutError:
         raise NodeError(Code.NODE_TOO_SLOW, found=f"no whole body in {seconds} s", wanted="all of it") from None
 
 
-async def collect_body(receive: Receive, *, limit: int) -> bytes:
+async def collect_body(receive: Receive, *, limit: int, budget: Budget | None = None) -> bytes:
     """The whole body, bounded in bytes. Errors as `read_body`."""
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= limit:
         return body  # the common case copies nothing
-    parts, size = [body], len(body)
-    while message["type"] == "http.request" and message.get("more_body", False) and size <= limit:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-    if size > limit:
-        raise NodeError(Code.NODE_TOO_LARGE, found=f"over {limit} bytes", wanted=f"at most {limit}")
-    if message["type"] != "http.request":
-        raise NodeError(Code.NODE_BAD_REQUEST, found="a client that left", wanted="the whole body")
-    return b"".join(parts)
+    return await _collect_rest(message, receive, limit=limit, budget=budget or Budget(limit))
+
+
+async def _collect_rest(message: Message, receive: Receive, *, limit: int, budget: Budget) -> bytes:
+    parts: list[bytes] = []
+    held = 0
+    try:
+        while True:
+            part: bytes = message.get("body", b"")
+            if held + len(part) > limit:
+                raise NodeError(Code.NODE_TOO_LARGE, found=f"over {limit} bytes", wanted=f"at most {limit}")
+            budget.take(len(part))
+            held += len(part)
+            parts.append(part)
+            if message["type"] != "http.request":
+                raise NodeError(Code.NODE_BAD_REQUEST, found="a client that left", wanted="the whole body")
+            if not message.get("more_body", False):
+                return b"".join(parts)
+            message = await receive()
+    finally:
+        budget.give(held)

@@ -26,8 +26,8 @@ from confide.server import NodeError
 ENV_PREFIX = "CONFIDE_"
 MAX_CONFIG_FILE = 1 << 20  # bytes
 MAX_MODELS = 64
-ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}$"  # stands in URLs and receipts
-DIGEST = r"^[0-9a-f]{64}$"
+ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}\Z"  # stands in URLs and receipts
+DIGEST = r"^[0-9a-f]{64}\Z"
 _DOMAIN = "confide/v1/config"
 
 Count = Annotated[int, Meta(ge=1, le=1 << 20)]
@@ -43,7 +43,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     request_bytes: Annotated[Bytes, Meta(description="Largest sealed request body")] = 1 << 20
     header_bytes: Annotated[Bytes, Meta(description="Largest request line and headers together, outside")] = 16 << 10
     connections: Annotated[Count, Meta(description="Open connections; more are answered 503")] = 1024
-    in_flight: Annotated[Count, Meta(description="Sealed requests read or worked on at a time; more are answered 429")] = 64
+    in_flight: Annotated[Count, Meta(description="Sealed requests worked on at a time; more are answered 429")] = 64
     header_ms: Annotated[Milliseconds, Meta(description="Time to send the request's headers")] = 10_000
     read_ms: Annotated[Milliseconds, Meta(description="Time to send the request's body")] = 20_000
     write_ms: Annotated[Milliseconds, Meta(description="Time to take the answer")] = 30_000
@@ -98,7 +98,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one")] = 8711
     workers: Annotated[int, Meta(ge=0, le=1024, description="Engine processes; 0 means one per core")] = 0
     checkpoint_path: Annotated[str, Meta(max_length=4096, description="File for the log's closing checkpoint; empty for none")] = ""
-    tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}$", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
+    tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
     keyset_hours: Annotated[int, Meta(ge=1, le=8760, description="How long the keys of a boot are valid")] = 168
     document_seconds: Annotated[int, Meta(ge=1, le=86_400, description="Largest age of the evidence served without a nonce")] = 3600
     pad_responses: Annotated[bool, Meta(description="Pad answers to length buckets")] = True

@@ -1,7 +1,7 @@
 """One HTTP/1.1 request on a connection, and its answer: the ASGI side of `server.protocol`.
 
-It stands in the place of uvicorn's `RequestResponseCycle`, which writes an answer in two steps and copies every body twice. Here head
-and body leave in one write, pieces of a body are handed on as they came, and work for a client that left is cancelled.
+It stands in the place of uvicorn's `RequestResponseCycle`, which writes an answer in two steps and copies every body twice. Here
+head and body leave in one write, pieces of a body are handed on as they came, and work for a client that left is cancelled.
 
 Left to others: the connection and its bounds (`server.protocol`), the application (`server.outer`).
 """

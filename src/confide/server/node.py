@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from confide.attest.keyset import Isolation, Keyset
+from confide.codes import Code
 from confide.engine.engine import Engine
 from confide.engine.package import Package, open_package
 from confide.guest.documents import DocumentLimits, DocumentSource, utc_now
@@ -64,8 +65,7 @@ class Node:
             log.warning("stopping with %d requests unfinished", self.app.in_flight)
         self.closing_checkpoint = self.proof.close()
         _keep(self.config.checkpoint_path, self.closing_checkpoint)
-        for config in self.key_store.configs:
-            self.key_store.retire(config.key_id)
+        self.key_store.retire_all()
         self.keys.wipe()
         await self.documents.close()
         await self.engine.stop()
@@ -114,7 +114,9 @@ async def prepare_node(
         run_seconds=config.limits.run_ms / 1e3,
         pad=bucket if config.pad_responses else None,
     )
-    outer.open(documents=documents, sealed=sealed, keys=store.encode())
+    outer.open(
+        documents=documents, sealed=sealed, keys=store.encode(), standing=Standing(store, not_after=keyset.not_after, now=now)
+    )
     return Node(
         config=config,
         app=outer,
@@ -127,6 +129,24 @@ async def prepare_node(
         engine=engine,
         proof=proof,
     )
+
+
+class Standing:
+    """Whether the keys of this boot are still good. They end with the keyset that names them, whoever goes on sealing to them."""
+
+    def __init__(self, store: KeyStore, *, not_after: datetime, now: Callable[[], datetime]) -> None:
+        self._store, self._not_after, self._now = store, not_after, now
+        self._expired = False
+
+    def __call__(self) -> Code | None:
+        """What is against them. Once expired they are wiped: a clock that is set back brings nothing back."""
+        if not self._expired and self._now() >= self._not_after:
+            self._expired = True
+            log.warning("the keys of this boot have expired: start the node anew")
+            self._store.retire_all()
+        if self._expired:
+            return Code.NODE_EXPIRED
+        return Code.NODE_SPENT if self._store.spent else None
 
 
 @contextlib.asynccontextmanager

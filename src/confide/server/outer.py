@@ -4,10 +4,11 @@
     GET  /.well-known/ohttp-gateway                       key configurations (a convenience: our client takes keys from a verdict)
     POST /ohttp                                           sealed requests, whole or chunked
     GET  /healthz                                         the process lives
-    GET  /readyz                                          models are loaded and the node is not stopping
+    GET  /readyz                                          models are loaded, keys are good, and the node is not stopping
 
 Everything here is coarse (`problems.outside`): which step of decapsulation failed, or what was inside, shows nowhere. A sealed
-request is admitted before its body is read. Left to others: opening (`server.sealed`), evidence (`guest.documents`).
+request has a place among those in flight once its body is whole, so that slow senders cannot hold all places; what they have sent
+counts against a budget. Left to others: opening (`server.sealed`), evidence (`guest.documents`), when keys expire (`server.node`).
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from confide.seal.keyconfig import OHTTP_KEYS
 from confide.seal.ohttp import OHTTP_REQUEST, OHTTP_RESPONSE
 from confide.seal.problems import PROBLEM_KEY, problem_type
 from confide.server import NodeError
-from confide.server.asgi import Receive, Reply, Scope, Send, declared_length, media_type, read_body, send_reply
+from confide.server.asgi import Budget, Receive, Reply, Scope, Send, declared_length, media_type, read_body, send_reply
 from confide.server.config import Limits
 from confide.server.problems import outside
 from confide.server.sealed import SealedApp, describe
@@ -45,6 +46,7 @@ _KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=PROBLEM_KEY)
 _BAD_SEAL = outside(Code.OHTTP_TRUNCATED)
 _ROUTE, _METHOD = outside(Code.NODE_ROUTE), outside(Code.NODE_METHOD)
 _STARTING, _DRAINING, _BUSY = outside(Code.NODE_STARTING), outside(Code.NODE_DRAINING), outside(Code.NODE_BUSY)
+_STANDING = {code: outside(code) for code in (Code.NODE_EXPIRED, Code.NODE_SPENT)}
 _INTERNAL, _MEDIA = outside(Code.NODE_INTERNAL), outside(Code.NODE_MEDIA_TYPE)
 
 
@@ -55,6 +57,10 @@ class Documents(Protocol):
     async def fresh(self, nonce: bytes) -> bytes: ...
 
 
+def _good() -> Code | None:
+    return None
+
+
 class OuterApp:
     """The whole of the node's surface. `starting` until `open` is called, `draining` after `drain`."""
 
@@ -63,6 +69,8 @@ class OuterApp:
         self._documents: Documents | None = None
         self._sealed: SealedApp | None = None
         self._keys = b""
+        self._standing: Callable[[], Code | None] = _good
+        self._budget = Budget(limits.in_flight * limits.request_bytes)
         self._draining = False
         self._idle = asyncio.Event()
         self.in_flight = 0
@@ -74,9 +82,9 @@ class OuterApp:
             "/readyz": ("GET", self._ready),
         }
 
-    def open(self, *, documents: Documents, sealed: SealedApp, keys: bytes) -> None:
-        """The models are loaded: serve."""
-        self._documents, self._sealed, self._keys = documents, sealed, keys
+    def open(self, *, documents: Documents, sealed: SealedApp, keys: bytes, standing: Callable[[], Code | None] = _good) -> None:
+        """The models are loaded: serve, as long as `standing` has nothing against the keys (`node.expired`, `node.spent`)."""
+        self._documents, self._sealed, self._keys, self._standing = documents, sealed, keys, standing
 
     def drain(self) -> None:
         """Take no more sealed requests; those in flight finish."""
@@ -111,37 +119,50 @@ class OuterApp:
             return _INTERNAL
 
     async def _ohttp(self, scope: Scope, receive: Receive) -> Reply:
-        if self._sealed is None or self._draining:
-            return _DRAINING if self._draining else _STARTING
-        if self.in_flight >= self._limits.in_flight:
-            return _BUSY
+        refusal = self._refusal()
+        if refusal is not None:
+            return refusal
+        kind = media_type(scope)
+        if kind not in _SEALED_HEADERS:
+            return _MEDIA
+        declared_length(scope, limit=self._limits.request_bytes)
+        started = time.perf_counter()
+        body = await read_body(receive, limit=self._limits.request_bytes, seconds=self._limits.read_ms / 1e3, budget=self._budget)
+        refusal = self._refusal()  # anew: reading took as long as the client liked
+        if refusal is not None or self._sealed is None:
+            return refusal or _STARTING
         self.in_flight += 1
         try:
-            return await self._answer(self._sealed, scope, receive)
+            reply = await self._answer(self._sealed, kind, body)
         finally:
             self._leave()
+        if self._access_log:
+            elapsed = (time.perf_counter() - started) * 1e3
+            log.info("ohttp status=%d in=%d out=%d ms=%.1f", reply.status, len(body), len(reply.body), elapsed)
+        return reply
+
+    def _refusal(self) -> Reply | None:
+        """Why no sealed request is taken now, if so."""
+        if self._draining:
+            return _DRAINING
+        if self._sealed is None:
+            return _STARTING
+        code = self._standing()
+        if code is Code.NODE_EXPIRED:
+            return _STANDING[code]
+        return _BUSY if self.in_flight >= self._limits.in_flight else None
 
     def _leave(self) -> None:
         self.in_flight -= 1
         if self._draining and not self.in_flight:
             self._idle.set()
 
-    async def _answer(self, sealed: SealedApp, scope: Scope, receive: Receive) -> Reply:
-        started = time.perf_counter()
-        kind = media_type(scope)
-        if kind not in _SEALED_HEADERS:
-            return _MEDIA
-        declared_length(scope, limit=self._limits.request_bytes)
-        body = await read_body(receive, limit=self._limits.request_bytes, seconds=self._limits.read_ms / 1e3)
+    async def _answer(self, sealed: SealedApp, kind: bytes, body: bytes) -> Reply:
         answer = sealed.answer if kind == _WHOLE else sealed.answer_chunked
         try:
-            reply = Reply(200, _SEALED_HEADERS[kind], await answer(body))
+            return Reply(200, _SEALED_HEADERS[kind], await answer(body))
         except ChannelError as error:
-            reply = _KEY_PROBLEM if problem_type(error) == PROBLEM_KEY else _BAD_SEAL
-        if self._access_log:
-            elapsed = (time.perf_counter() - started) * 1e3
-            log.info("ohttp status=%d in=%d out=%d ms=%.1f", reply.status, len(body), len(reply.body), elapsed)
-        return reply
+            return _KEY_PROBLEM if problem_type(error) == PROBLEM_KEY else _BAD_SEAL
 
     async def _evidence(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
         if self._documents is None:
@@ -155,7 +176,12 @@ class OuterApp:
         return _document(await self._documents.fresh(bytes.fromhex(match[1].decode())))
 
     async def _gateway(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
-        return Reply(200, ((b"content-type", OHTTP_KEYS.encode()), _NO_STORE), self._keys) if self._keys else _STARTING
+        if not self._keys:
+            return _STARTING
+        code = self._standing()
+        if code is Code.NODE_EXPIRED:
+            return _STANDING[code]
+        return Reply(200, ((b"content-type", OHTTP_KEYS.encode()), _NO_STORE), self._keys)
 
     async def _health(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
         return Reply(200, (_TEXT, _NO_STORE), b"ok\n")
@@ -163,7 +189,10 @@ class OuterApp:
     async def _ready(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
         if self._draining:
             return _DRAINING
-        return _STARTING if self._sealed is None else Reply(200, (_TEXT, _NO_STORE), b"ready\n")
+        if self._sealed is None:
+            return _STARTING
+        code = self._standing()
+        return Reply(200, (_TEXT, _NO_STORE), b"ready\n") if code is None else _STANDING[code]
 
 
 def _document(document: bytes) -> Reply:

@@ -27,7 +27,8 @@ class Proof:
     def __init__(self, *, keys: NodeKeys, keyset: Keyset, engine: EngineIdentity, now: Callable[[], datetime]) -> None:
         self._keys, self._keyset, self._engine, self._now = keys, keyset, engine, now
         self._log = Log()
-        self._checkpointer = Checkpointer(self._log, (keys.receipt, keys.log))
+        self._checkpointer: Checkpointer | None = Checkpointer(self._log, (keys.receipt, keys.log))
+        self._closing = b""
 
     @property
     def size(self) -> int:
@@ -59,16 +60,23 @@ class Proof:
         """The log proof of a receipt; waits for the next checkpoint when the last one does not cover it.
 
         Raises:
-            ReceiptError: `log.index`.
+            ReceiptError: `log.index`; `log.closed` while the node stops.
         """
         try:
-            return self._checkpointer.prove(index, self._now()).to_bytes()
+            return self._prove(index)
         except ReceiptError as error:
             if error.code is not Code.LOG_PENDING:
                 raise
         await asyncio.sleep(INTERVAL.total_seconds())
+        return self._prove(index)
+
+    def _prove(self, index: int) -> bytes:
+        if self._checkpointer is None:
+            raise ReceiptError(Code.LOG_CLOSED, found="a node that stops", wanted="the closing checkpoint")
         return self._checkpointer.prove(index, self._now()).to_bytes()
 
     def close(self) -> bytes:
-        """Close the log: its closing checkpoint."""
-        return self._checkpointer.close(self._now())
+        """Close the log: its closing checkpoint. Nothing here holds a signing key afterwards."""
+        if self._checkpointer is not None:
+            self._closing, self._checkpointer = self._checkpointer.close(self._now()), None
+        return self._closing
