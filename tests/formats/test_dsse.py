@@ -159,3 +159,14 @@ def test_signing_a_test_vector_of_rfc_8032_gives_its_signature() -> None:
     assert key.public.raw.hex() == "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
     assert key.sign(b"").hex().startswith("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155")
     key.public.verify(key.sign(b""), b"")
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=200), st.text(max_size=40), st.lists(st.sampled_from([ED, ML]), min_size=1, max_size=2))
+def test_an_envelope_is_the_json_that_a_serialiser_writes(payload: bytes, kind: str, keys: list[SigningKey]) -> None:
+    envelope = dsse.sign(payload, payload_type=kind, keys=tuple(keys))
+    value = json.loads(envelope)
+    assert list(value) == ["payload", "payloadType", "signatures"]
+    assert [list(item) for item in value["signatures"]] == [["keyid", "sig"]] * len(keys)
+    assert json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() == envelope
+    assert (value["payload"], value["payloadType"]) == (b64(payload), kind)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +21,11 @@ from confide.formats import strictjson
 
 MAX_SIGNATURES = 8
 MAX_ENVELOPE = 1 << 20  # bytes; receipts are about 4 KiB, policies under 256 KiB
+
+
+# What `strictjson.dumps` would write: of these members only the payload type can need escaping, and receipts are signed all day.
+_ENVELOPE = b'{"payload":"%b","payloadType":%b,"signatures":[%b]}'
+_SIGNATURE = b'{"keyid":"%b","sig":"%b"}'
 
 
 class DsseError(ConfideError):
@@ -43,7 +49,7 @@ class PublicKey:
     def __repr__(self) -> str:
         return f"PublicKey({self.alg.value}, {self.keyid[:16]}…)"
 
-    @property
+    @cached_property
     def keyid(self) -> str:
         """SHA-256 over `alg || 0x00 || raw`, as hex: a hint only, never trusted (DSSE protocol, KEYID)."""
         return hashlib.sha256(self.alg.encode() + b"\x00" + self.raw).hexdigest()
@@ -68,7 +74,7 @@ class SigningKey:
         """A fresh key from the operating system's randomness."""
         return cls(alg, Ed25519PrivateKey.generate() if alg is SignatureAlgorithm.ED25519 else MLDSA65PrivateKey.generate())
 
-    @property
+    @cached_property
     def public(self) -> PublicKey:
         """The verification half."""
         return PublicKey(self.alg, self.private.public_key().public_bytes_raw())
@@ -101,8 +107,8 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 def sign(payload: bytes, *, payload_type: str, keys: tuple[SigningKey, ...]) -> bytes:
     """A serialised envelope over `payload`, signed with each key."""
     message = pae(payload_type, payload)
-    signatures = [{"keyid": key.public.keyid, "sig": strictjson.b64(key.sign(message))} for key in keys]
-    return strictjson.dumps({"payload": strictjson.b64(payload), "payloadType": payload_type, "signatures": signatures})
+    signatures = b",".join([_SIGNATURE % (key.public.keyid.encode(), strictjson.b64_bytes(key.sign(message))) for key in keys])
+    return _ENVELOPE % (strictjson.b64_bytes(payload), _json(payload_type), signatures)
 
 
 def verify(
@@ -133,6 +139,11 @@ def unverified_payload(envelope: bytes, *, payload_type: str, limit: int = MAX_E
     if kind != payload_type:
         raise DsseError(Code.DSSE_PAYLOAD_TYPE, found=f"{kind[:80]!a}", wanted=payload_type)
     return payload
+
+
+@lru_cache(maxsize=16)
+def _json(payload_type: str) -> bytes:
+    return strictjson.dumps(payload_type)
 
 
 def _parse(envelope: bytes, *, limit: int) -> tuple[bytes, str, list[bytes]]:

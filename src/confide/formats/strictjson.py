@@ -74,7 +74,12 @@ def dumps(value: Any) -> bytes:
 
 def b64(data: bytes) -> str:
     """Base 64 with padding (RFC 4648 section 4)."""
-    return base64.b64encode(data).decode("ascii")
+    return b64_bytes(data).decode("ascii")
+
+
+def b64_bytes(data: bytes) -> bytes:
+    """The same as ASCII bytes."""
+    return binascii.b2a_base64(data, newline=False)
 
 
 def unb64(text: str, *, limit: int) -> bytes:

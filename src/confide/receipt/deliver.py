@@ -23,8 +23,8 @@ Fields = tuple[tuple[bytes, bytes], ...]
 def to_trailers(issued: Issued) -> Fields:
     """The trailer fields of the answer."""
     return (
-        (RECEIPT_TRAILER, strictjson.b64(issued.envelope).encode()),
-        (SALTS_TRAILER, strictjson.b64(issued.salts.to_bytes()).encode()),
+        (RECEIPT_TRAILER, strictjson.b64_bytes(issued.envelope)),
+        (SALTS_TRAILER, strictjson.b64_bytes(issued.salts.to_bytes())),
     )
 
 
