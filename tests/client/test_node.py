@@ -99,6 +99,23 @@ def test_a_key_that_the_node_forgot_is_asked_for_again_once(here: Place, recorde
     assert recorder.bodies[0] != recorder.bodies[1]
 
 
+def test_a_node_whose_keys_expired_is_verified_anew_and_the_reason_is_the_keysets(
+    here: Place, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = here.node.node
+    assert served is not None
+    monkeypatch.setattr(served.app, "_standing", lambda: Code.NODE_EXPIRED)  # its clock is a little ahead of the client's
+    expired = served.keyset.not_after
+
+    def now() -> datetime:
+        return expired if recorder.bodies else datetime.now(UTC)
+
+    with here.connect(transport=recorder, now=now) as node, pytest.raises(confide.EvidenceError) as caught:
+        node.run("mood", "good")
+    assert caught.value.code is Code.VERDICT_KEYSET_EXPIRED
+    assert (len(recorder.gets), len(recorder.bodies)) == (2, 1)
+
+
 def test_a_node_that_keeps_refusing_its_own_key_is_given_up(here: Place, recorder: Recorder) -> None:
     with here.connect(transport=recorder) as node:
         recorder.replies = [Reply(422, "application/problem+json", KEY_PROBLEM)] * 3

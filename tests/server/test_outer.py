@@ -14,11 +14,14 @@ from tests.server.running import Inside, config, until, with_node
 from confide.attest.document import parse_document
 from confide.codes import Code
 from confide.formats import merkle
+from confide.guest.documents import utc_now
 from confide.seal import bhttp, ohttp
-from confide.seal.keyconfig import parse_key_config, parse_key_configs
+from confide.seal.hpke import Kem, PrivateKey
+from confide.seal.keyconfig import build_key_config, parse_key_config, parse_key_configs
+from confide.seal.keystore import KeyStore
 from confide.seal.problems import PROBLEM_KEY
 from confide.server.config import Limits
-from confide.server.node import running_node
+from confide.server.node import Standing, running_node
 from confide.server.outer import OuterApp
 from confide.server.problems import STATUS
 
@@ -31,6 +34,7 @@ GETS = ["/healthz", "/readyz", EVIDENCE, "/.well-known/ohttp-gateway"]
 def problem(reply: httpx.Response, status: int, code: str) -> None:
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json"), reply.text
     assert reply.json()["code"] == code
+    assert (reply.json()["type"] == PROBLEM_KEY) == (code == "ohttp.decapsulation")
     assert set(reply.json()) == {"type", "title", "status", "code"}
 
 
@@ -274,17 +278,63 @@ def test_expired_keys_serve_nobody_and_never_again(caplog: pytest.LogCaptureFixt
         assert (await node.http.get("/readyz")).status_code == 200
         Clock.now = node.node.keyset.not_after
         for kind in (ohttp.OHTTP_REQUEST, "message/ohttp-chunked-req"):
-            problem(await node.post(sealed, kind=kind), 503, "node.expired")
+            problem(await node.post(sealed, kind=kind), 422, "ohttp.decapsulation")
         problem(await node.http.get("/readyz"), 503, "node.expired")
         problem(await node.http.get("/.well-known/ohttp-gateway"), 503, "node.expired")
         assert (await node.http.get("/healthz")).status_code == 200
         assert node.node.key_store.configs == ()
         assert all(pair.private.wiped for pair in node.node.keys.ohttp)
         Clock.now = start
-        problem(await node.post(sealed), 503, "node.expired")
+        problem(await node.post(sealed), 422, "ohttp.decapsulation")
+        document = parse_document((await node.http.get("/.well-known/confide/evidence")).content)
+        assert document.keyset.not_after == node.node.keyset.not_after  # who asks anew reads why
 
     asyncio.run(run())
     assert caplog.text.count("have expired") == 1
+
+
+@pytest.mark.parametrize("ahead", [0.05, -1.0])
+def test_the_keys_of_a_node_that_nobody_asks_are_wiped_too(ahead: float) -> None:
+    async def run() -> None:
+        private, store = PrivateKey.generate(Kem.X25519), KeyStore()
+        store.add(build_key_config(1, Kem.X25519, private.public_bytes), private)
+        standing = Standing(store, not_after=utc_now() + timedelta(seconds=ahead), now=utc_now)
+        standing.watch()
+        assert private.wiped == (ahead < 0)
+        await until(lambda: private.wiped)
+        assert store.configs == ()
+        assert standing() is Code.NODE_EXPIRED
+
+    asyncio.run(run())
+
+
+def test_a_clock_that_is_set_forward_is_noticed_by_the_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("confide.server.node._LOOK_SECONDS", 0.01)
+
+    class Clock:
+        now = datetime.now(UTC)
+
+    async def run() -> None:
+        store = KeyStore()
+        standing = Standing(store, not_after=Clock.now + timedelta(hours=168), now=lambda: Clock.now)
+        standing.watch()
+        await asyncio.sleep(0.03)
+        assert not standing._expired
+        Clock.now += timedelta(hours=168)
+        await until(lambda: standing._expired)
+
+    asyncio.run(run())
+
+
+def test_a_stopped_node_watches_no_longer() -> None:
+    async def run() -> None:
+        async with running_node(config()) as node:
+            timer = node.standing._timer
+            assert timer is not None
+            assert not timer.cancelled()
+        assert timer.cancelled()
+
+    asyncio.run(run())
 
 
 def test_a_body_that_comes_after_the_keys_expired_is_refused() -> None:
@@ -292,7 +342,7 @@ def test_a_body_that_comes_after_the_keys_expired_is_refused() -> None:
         arriving = asyncio.create_task(call(node.node.app, [b"x", 0.1, b"y"], [], whole=True))
         await asyncio.sleep(0.03)
         node.node.app._standing = lambda: Code.NODE_EXPIRED
-        assert (await arriving)[0] == 503
+        assert (await arriving)[0] == 422
 
     with_node(test)
 

@@ -6,6 +6,7 @@
 4. Open the outer routes. `Node.app` answered `/healthz` and refused the rest until now.
 
 Stopping goes the other way: take no more, let requests finish, close the log, wipe the keys, stop the engine.
+The keys end when their keyset does, whether the node is stopped or not (`Standing`).
 Left to others: sockets and signals (`server.serve`).
 """
 
@@ -38,6 +39,7 @@ from confide.server.proof import Proof
 from confide.server.sealed import SealedApp
 
 log = logging.getLogger("confide.node")
+_LOOK_SECONDS = 3600.0
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Node:
     key_store: KeyStore = field(repr=False)
     engine: Engine = field(repr=False)
     proof: Proof = field(repr=False)
+    standing: "Standing" = field(repr=False)
     closing_checkpoint: bytes | None = None
 
     async def stop(self) -> None:
@@ -65,6 +68,7 @@ class Node:
             log.warning("stopping with %d requests unfinished", self.app.in_flight)
         self.closing_checkpoint = self.proof.close()
         _keep(self.config.checkpoint_path, self.closing_checkpoint)
+        self.standing.close()
         self.key_store.retire_all()
         self.keys.wipe()
         await self.documents.close()
@@ -114,9 +118,9 @@ async def prepare_node(
         run_seconds=config.limits.run_ms / 1e3,
         pad=bucket if config.pad_responses else None,
     )
-    outer.open(
-        documents=documents, sealed=sealed, keys=store.encode(), standing=Standing(store, not_after=keyset.not_after, now=now)
-    )
+    standing = Standing(store, not_after=keyset.not_after, now=now)
+    standing.watch()
+    outer.open(documents=documents, sealed=sealed, keys=store.encode(), standing=standing)
     return Node(
         config=config,
         app=outer,
@@ -128,15 +132,20 @@ async def prepare_node(
         key_store=store,
         engine=engine,
         proof=proof,
+        standing=standing,
     )
 
 
 class Standing:
-    """Whether the keys of this boot are still good. They end with the keyset that names them, whoever goes on sealing to them."""
+    """Whether the keys of this boot are still good. They end with the keyset that names them, whoever goes on sealing to them.
+
+    Every request asks; a timer asks too (`watch`), so that the keys of a node that nobody uses end as well.
+    """
 
     def __init__(self, store: KeyStore, *, not_after: datetime, now: Callable[[], datetime]) -> None:
         self._store, self._not_after, self._now = store, not_after, now
         self._expired = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self) -> Code | None:
         """What is against them. Once expired they are wiped: a clock that is set back brings nothing back."""
@@ -147,6 +156,18 @@ class Standing:
         if self._expired:
             return Code.NODE_EXPIRED
         return Code.NODE_SPENT if self._store.spent else None
+
+    def watch(self) -> None:
+        """Wipe the keys when they expire. Looks at the clock once an hour at least: a timer does not see it being set."""
+        if self() is Code.NODE_EXPIRED:
+            return
+        seconds = (self._not_after - self._now()).total_seconds()
+        self._timer = asyncio.get_running_loop().call_later(min(max(seconds, 0.001), _LOOK_SECONDS), self.watch)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 @contextlib.asynccontextmanager

@@ -149,7 +149,7 @@ class OuterApp:
             return _STARTING
         code = self._standing()
         if code is Code.NODE_EXPIRED:
-            return _STANDING[code]
+            return _KEY_PROBLEM  # whoever sealed to this keyset verifies anew, and reads there that it has expired
         return _BUSY if self.in_flight >= self._limits.in_flight else None
 
     def _leave(self) -> None:
