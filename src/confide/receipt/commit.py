@@ -35,9 +35,10 @@ class Label(StrEnum):
 LABELS = tuple(Label)
 
 
-def new_salt() -> bytes:
-    """32 fresh bytes."""
-    return os.urandom(SALT_SIZE)
+def new_salts() -> tuple[bytes, bytes, bytes]:
+    """32 fresh bytes for each label, by one call into the kernel."""
+    fresh = os.urandom(3 * SALT_SIZE)
+    return fresh[:SALT_SIZE], fresh[SALT_SIZE : 2 * SALT_SIZE], fresh[2 * SALT_SIZE :]
 
 
 def commit(salt: bytes, label: str, data: bytes) -> bytes:

@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from confide.formats import dsse
-from confide.receipt.commit import Label, Salts, commit, new_salt
+from confide.receipt.commit import Label, Salts, commit, new_salts
 from confide.receipt.model import EngineLike, EngineRef, ModelRef, Outcome, Receipt
 from confide.receipt.parameters import split
 from confide.receipt.statement import PAYLOAD_TYPE, encode
@@ -47,10 +48,11 @@ def issue(
     `parameters` are all of the request's own: those that may stand in clear do, the rest is committed to.
     """
     clear, text = split(parameters)
-    salts = Salts(new_salt(), new_salt(), None if text is None else new_salt(), text)
+    for_request, for_response, for_parameters = new_salts()
+    salts = Salts(for_request, for_response, None if text is None else for_parameters, text)
     receipt = Receipt(
         keyset_digest=keyset_digest,
-        key_config_digest=hashlib.sha256(key_config).digest(),
+        key_config_digest=_config_digest(key_config),
         enc_digest=hashlib.sha256(enc).digest(),
         request_commitment=commit(salts.request, Label.REQUEST, request),
         response_commitment=commit(salts.response, Label.RESPONSE, response),
@@ -65,6 +67,12 @@ def issue(
         signer=key.public,
     )
     return Issued(sign_receipt(receipt, key=key), salts)
+
+
+@lru_cache(maxsize=16)
+def _config_digest(key_config: bytes) -> bytes:
+    """A boot has two key configurations, and they are public."""
+    return hashlib.sha256(key_config).digest()
 
 
 def sign_receipt(receipt: Receipt, *, key: dsse.SigningKey) -> bytes:

@@ -10,6 +10,8 @@ data are allowed (`fields`), how long padding is (`padding`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from confide.codes import Code
 from confide.errors import ChannelError
@@ -148,8 +150,7 @@ def decode_response(data: bytes, *, max_content: int = DEFAULT_MAX_CONTENT) -> D
     return DecodedResponse(Response(status, body.headers, body.content, body.trailers, tuple(interim)), body.content_end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
+class _Body(NamedTuple):
     headers: Fields
     content: bytes
     trailers: Fields
@@ -224,7 +225,10 @@ def _append_field(fields: list[tuple[bytes, bytes]], name: bytes, data: bytes, a
 
 def _take(data: bytes, at: int, *, limit: int = MAX_FIELD_SECTION) -> tuple[bytes, int]:
     """A length and as many bytes."""
-    size, at = varint.decode(data, at)
+    if at < len(data) and data[at] < 64:  # one byte, as nearly always: a call less for each name and value
+        size, at = data[at], at + 1
+    else:
+        size, at = varint.decode(data, at)
     end = at + size
     if size > limit:
         raise ChannelError(Code.BHTTP_LIMIT, found=f"{size} bytes", wanted=f"at most {limit}")
@@ -247,11 +251,17 @@ def _section(fields: Fields) -> tuple[bytes, bytes]:
     parts: list[bytes] = []
     for name, value in fields:
         check_field(name, value)
-        parts += (varint.encode(len(name)), name, varint.encode(len(value)), value)
+        parts += (_counted_name(name), varint.encode(len(value)), value)
     lines = b"".join(parts)
     if len(lines) > MAX_FIELD_SECTION:
         raise ChannelError(Code.BHTTP_LIMIT, found=f"a field section of {len(lines)} bytes", wanted=f"at most {MAX_FIELD_SECTION}")
     return varint.encode(len(lines)), lines
+
+
+@lru_cache(maxsize=256)
+def _counted_name(name: bytes) -> bytes:
+    """A checked name as it stands in a field line; there are few of them."""
+    return varint.encode(len(name)) + name
 
 
 def _padded(parts: list[bytes], pad_to: Pad | None) -> bytes:
