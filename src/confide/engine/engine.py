@@ -21,7 +21,7 @@ from confide.codes import Code
 from confide.engine import wire
 from confide.engine.identity import engine_identity
 from confide.engine.jobs import Job, Model, payload
-from confide.engine.lane import Lane, State
+from confide.engine.lane import START_SECONDS, Lane, State
 from confide.engine.limits import EngineLimits
 from confide.engine.manifest import MANIFEST_NAME
 from confide.engine.package import Package
@@ -30,7 +30,7 @@ from confide.engine.results import EngineIdentity, LoadedModel, Result, Scalar
 from confide.errors import EngineError
 
 MAX_MODELS = 64
-_SWEEP_SECONDS = 0.25
+_SWEEP_SECONDS = 0.25  # at least; a wake-up costs 0.2 ms, so none without a bound to look at
 _MAX_BACKOFF = 5.0
 _MAX_LOAD_CRASHES = 2
 _NO_PARAMETERS: Mapping[str, Scalar] = {}
@@ -277,13 +277,20 @@ class Engine:
     async def _sweep(self) -> None:
         """Time bounds: of a batch, a load, a start; and of waiting in the queue."""
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(max(_SWEEP_SECONDS, self._next_bound() - perf_counter()))
             now = perf_counter()
             for lane in list(self._lanes):
                 if lane.deadline < now:
                     lane.end(Code.ENGINE_TIMEOUT)
             while self._queue and now - self._queue[0].queued_at > self.limits.queue_seconds:
                 self._take().fail(EngineError(Code.ENGINE_TIMEOUT, found="a full wait in the queue", wanted="a free worker"))
+
+    def _next_bound(self) -> float:
+        """When a bound can be passed next. Of what is not there yet, none ends before the shortest of them from now."""
+        limits = self.limits
+        shortest = min(limits.batch_seconds, limits.queue_seconds, limits.load_seconds, START_SECONDS)
+        waiting = [self._queue[0].queued_at + limits.queue_seconds] if self._queue else []
+        return min(perf_counter() + shortest, *(lane.deadline for lane in self._lanes), *waiting)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -42,11 +42,22 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: OuterApp) -> None:
         super().__init__(config)
         self._app = app
+        self._ending = asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop taking sealed requests at once; connections close as their answers are sent."""
         self._app.drain()
         super().handle_exit(sig, frame)
+        self._ending.set()
+
+    def give_up(self) -> None:
+        """End without a signal: there is nothing to serve."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Until one of them. uvicorn wakes ten times a second instead, for a date and a count that we do not use."""
+        await self._ending.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -147,11 +158,11 @@ async def _watch(stop: asyncio.Event, server: uvicorn.Server) -> None:
     server.handle_exit(signal.SIGTERM, None)
 
 
-async def _start(config: NodeConfig, app: OuterApp, server: uvicorn.Server, url: str, announce: Announce | None) -> Node:
+async def _start(config: NodeConfig, app: OuterApp, server: _Server, url: str, announce: Announce | None) -> Node:
     try:
         node = await prepare_node(config, app=app)
     except BaseException:
-        server.should_exit = True
+        server.give_up()
         raise
     if announce is not None:
         announce(url, node)
