@@ -19,6 +19,7 @@ from confide.cli.app import run
 from confide.client import judge
 from confide.formats import dsse, strictjson
 from confide.policy.load import sign_policy
+from confide.policy.rollback import RollbackState
 
 FILES = sorted(FOLDER.glob("*.txt"))
 
@@ -75,9 +76,22 @@ def write_files(folder: Path, here: Place, *, pack: bool) -> None:
     (folder / "production.toml").write_bytes(changed(here.policy, ("unsafe_accept_simulated = true\n", "")).raw)
     (folder / "latin1.txt").write_bytes("caf\xe9".encode("latin-1"))
     (folder / "good.txt").write_text("good\n")
+    (folder / "seen.json").write_bytes(RollbackState({here.policy.name: here.policy.serial + 1}).to_json())
+    (folder / "broken.json").write_bytes(b"{}")
     write_releases(folder, here)
     if pack:
         bert_folder(folder / "bert")
+        write_head(folder / "head.safetensors", labels='["bad","fair","good"]')
+        write_head(folder / "unlabelled.safetensors")
+
+
+def write_head(path: Path, **metadata: str) -> None:
+    """Three labels over the 32 dimensions of the tiny encoder."""
+    import numpy as np  # noqa: PLC0415 - with the packing libraries only
+    from safetensors.numpy import save_file  # noqa: PLC0415
+
+    weight = np.linspace(-1, 1, 96, dtype=np.float32).reshape(3, 32)
+    save_file({"weight": weight, "bias": np.zeros(3, np.float32)}, path, metadata=metadata)
 
 
 def write_releases(folder: Path, here: Place) -> None:

@@ -25,7 +25,9 @@ def floats(*numbers: float) -> str:
 
 
 def content(**members: Any) -> bytes:
-    return json.dumps({"model": "m", "digest": DIGEST, "task": "sentence-embedding", "outputs": []} | members).encode()
+    return json.dumps(
+        {"model": "m", "digest": DIGEST, "task": "sentence-embedding", "outputs": [], "tokens": [], "truncated": []} | members
+    ).encode()
 
 
 def answer(output: Output) -> Answer:
@@ -48,9 +50,31 @@ def test_labels_are_ranked_and_named() -> None:
     assert given.labels[0].label == "a"
 
 
+def test_what_the_model_did_not_read_is_told() -> None:
+    given = answer(decode_output(content(outputs=[floats(1.0), floats(2.0)], tokens=[3, 16], truncated=[False, True])))
+    assert given.tokens == (3, 16)
+    assert given.truncated == (False, True)
+
+
+@pytest.mark.parametrize("missing", ["tokens", "truncated"])
+def test_an_answer_that_hides_what_was_read_is_refused(missing: str) -> None:
+    members = json.loads(content(outputs=[floats(1.0)], tokens=[3], truncated=[False]))
+    del members[missing]
+    with pytest.raises(ChannelError) as caught:
+        decode_output(json.dumps(members).encode())
+    assert caught.value.code is Code.CLIENT_ANSWER
+
+
 @pytest.mark.parametrize(
     "bad",
     [
+        content(tokens=[-1]),
+        content(tokens=[1.5]),
+        content(tokens=[2**53]),
+        content(tokens=None),
+        content(truncated=[1]),
+        content(truncated=["yes"]),
+        content(truncated=True),
         b"",
         b"[]",
         content(outputs=[[0.1, 0.2]]),

@@ -61,7 +61,8 @@ def refused(here: Place, *, status: int = 200, content: Any = None, trailers: Fi
 def output(here: Place, **members: Any) -> dict[str, Any]:
     vector = base64.b64encode(bytes(16)).decode()
     digest = here.policy.models["encoder"][0].hex()
-    return {"model": "encoder", "digest": digest, "task": "sentence-embedding", "outputs": [vector]} | members
+    told = {"tokens": [3], "truncated": [False]}
+    return {"model": "encoder", "digest": digest, "task": "sentence-embedding", "outputs": [vector]} | told | members
 
 
 def relaxed(here: Place) -> dict[str, Any]:
@@ -161,7 +162,18 @@ def test_a_receipt_that_does_not_prove_this_answer_is_refused(here: Place, lies:
 
 
 @pytest.mark.parametrize(
-    "members", [{"digest": "00" * 32}, {"outputs": []}, {"outputs": ["AAAAAA==", "AAAAAA=="]}, {"task": "tea-leaves"}], ids=str
+    "members",
+    [
+        {"digest": "00" * 32},
+        {"outputs": []},
+        {"outputs": ["AAAAAA==", "AAAAAA=="]},
+        {"task": "tea-leaves"},
+        {"tokens": []},
+        {"tokens": [3, 3]},
+        {"truncated": []},
+        {"truncated": [False, True]},
+    ],
+    ids=str,
 )
 def test_an_answer_that_does_not_fit_the_question_is_refused(here: Place, members: dict[str, Any]) -> None:
     assert refused(here, content=output(here, **members), **relaxed(here)).code is Code.CLIENT_ANSWER

@@ -42,6 +42,14 @@ def test_an_answer_has_a_value_a_receipt_a_verdict_and_times(here: Place) -> Non
     assert 0 < sum(answer.timing.node.values()) < answer.timing.network
 
 
+def test_a_text_that_was_cut_is_marked(here: Place) -> None:
+    with here.connect() as node:
+        answer = node.run("encoder", ["a doctor", "a " * 40, "a " * 16])
+        assert answer.tokens == (2, 16, 16)
+        assert answer.truncated == (False, True, False)
+        assert node.run("mood", "good " * 17).truncated == (True,)
+
+
 def test_one_text_is_a_list_of_one(here: Place) -> None:
     with here.connect() as node:
         answer = node.run("mood", "good")

@@ -54,6 +54,20 @@ def test_an_encoder_answers_vectors_and_the_receipt_names_the_model() -> None:
     with_node(test)
 
 
+@pytest.mark.parametrize(("path", "encoding"), [(PIPELINE, "float"), (PIPELINE, "base64"), ("/v1/pipelines/mood", "float")])
+def test_what_the_model_read_of_each_text_is_told(path: str, encoding: str) -> None:
+    answer = ask("POST", path, {"inputs": ["a doctor", "a " * 40, "a " * 16], "encoding_format": encoding})
+    assert set(answer.json) == {"model", "digest", "task", "outputs", "tokens", "truncated"}
+    assert answer.json["tokens"] == [2, 16, 16]
+    assert answer.json["truncated"] == [False, True, False]
+
+
+def test_embeddings_keep_the_openai_shape_whatever_was_cut() -> None:
+    answer = ask("POST", "/v1/embeddings", {"model": "encoder", "input": ["a " * 40, "a"]})
+    assert set(answer.json) == {"object", "data", "model", "usage"}
+    assert answer.json["usage"] == {"prompt_tokens": 17, "total_tokens": 17}
+
+
 def test_base64_vectors_are_the_same_little_endian_floats() -> None:
     async def test(node: Inside) -> None:
         plain = await node.ask("POST", PIPELINE, OK)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from confide.cli.options import at_option, json_option, option, policy_option, signer_option, timeout_option
+from confide.cli.options import at_option, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json
 
 
@@ -15,6 +15,7 @@ from confide.cli.output import banner, emit, emit_json
 @signer_option
 @option("--offline", is_flag=True, help="Refuse to use the network: SOURCE must be a bundle file.")
 @at_option
+@state_option
 @timeout_option
 @json_option
 def command(
@@ -24,6 +25,7 @@ def command(
     policy_signers: tuple[Path, ...],
     offline: bool,
     at: datetime | None,
+    state: Path | None,
     timeout: float,
     as_json: bool,
 ) -> int:
@@ -34,11 +36,12 @@ def command(
     Exits 0 if every check held, else with the code of the first that did not.
     """
     from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
+    from confide.client.state import default_path  # noqa: PLC0415
     from confide.policy.text import as_dict, render  # noqa: PLC0415
 
     loaded = loading.load(policy, signers=loading.read_signers(policy_signers)) if policy else None
     obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
-    explanation = judge.look(obtained, loaded, now=datetime.now(UTC), at=at)
+    explanation = judge.look(obtained, loaded, now=datetime.now(UTC), at=at, state_path=state or default_path())
     if as_json:
         banner(explanation.simulated)
         emit_json(as_dict(explanation))

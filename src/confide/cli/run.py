@@ -71,8 +71,16 @@ def command(
     else:
         emit(_values(answer, inputs))
         emit(_proof(answer))
+    _tell_cuts(answer)
     if save is not None:
         note(f"saved {save}: try `confide receipt verify {save} --policy {policy}`")
+
+
+def _tell_cuts(answer: "Answer") -> None:
+    """An answer about half a text looks like any other; so it is said."""
+    for number, (cut, tokens) in enumerate(zip(answer.truncated, answer.tokens, strict=True), 1):
+        if cut:
+            note(f"note: text {number} was cut after {tokens} tokens")
 
 
 def _inputs(text: Sequence[str], files: Sequence[Path], *, from_stdin: bool, lines: bool) -> list[str]:
@@ -157,6 +165,8 @@ def _as_dict(answer: "Answer") -> dict[str, Any]:
         "digest": answer.digest,
         "task": answer.task,
         "outputs": ranked or answer.output.vectors,
+        "tokens": list(answer.tokens),
+        "truncated": list(answer.truncated),
         "receipt": None if answer.receipt is None else receipt_dict(answer.receipt),
         "verdict": as_dict(answer.verdict),
         "timing": {

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -81,12 +81,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Output:
-    """What a pipeline answered: the vectors of an encoder, or the ranked labels of a classifier, per input. Content."""
+    """What a pipeline answered: the vectors of an encoder, or the ranked labels of a classifier, per input. Content.
+
+    `tokens` and `truncated` tell, per input, what the model saw of it (`Answer`).
+    """
 
     task: str
     digest: str
     vectors: list[list[float]] = field(default_factory=list, repr=False)
     ranked: list[list[Label]] = field(default_factory=list, repr=False)
+    tokens: tuple[int, ...] = ()
+    truncated: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,16 @@ class Answer:
     def digest(self) -> str:
         """The model's package digest, hex."""
         return self.output.digest
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Per input, how many tokens the model read."""
+        return self.output.tokens
+
+    @property
+    def truncated(self) -> tuple[bool, ...]:
+        """Per input, whether it was longer than the model takes, so that the rest of it was not read."""
+        return self.output.truncated
 
     @property
     def value(self) -> list[list[float]] | list[list[Label]]:
@@ -157,16 +172,23 @@ class _Output(msgspec.Struct, frozen=True):
     digest: str
     task: str
     outputs: list[Any]
+    tokens: list[Annotated[int, msgspec.Meta(ge=0, le=strictjson.MAX_SAFE_INTEGER)]]
+    truncated: list[bool]
 
 
 def decode_output(content: bytes) -> Output:
     """The content of a `/v1/pipelines/{model}` answer; `client.answer` when it is not one."""
     try:
         body = strictjson.load_as(content, _Output, limit=MAX_ANSWER)
-        if body.task == EMBEDDING:
-            return Output(body.task, body.digest, vectors=[_floats(item) for item in body.outputs])
-        if body.task == CLASSIFICATION:
-            return Output(body.task, body.digest, ranked=[_ranked(item) for item in body.outputs])
+        if body.task in {EMBEDDING, CLASSIFICATION}:
+            return Output(
+                body.task,
+                body.digest,
+                vectors=[_floats(item) for item in body.outputs] if body.task == EMBEDDING else [],
+                ranked=[_ranked(item) for item in body.outputs] if body.task == CLASSIFICATION else [],
+                tokens=tuple(body.tokens),
+                truncated=tuple(body.truncated),
+            )
     except (strictjson.JsonError, TypeError, ValueError, KeyError) as error:
         found = error.code.value if isinstance(error, strictjson.JsonError) else type(error).__name__
         raise ChannelError(Code.CLIENT_ANSWER, found=found, wanted="outputs of a pipeline") from None

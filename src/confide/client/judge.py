@@ -60,15 +60,22 @@ def judge(obtained: Obtained, policy: Policy, *, now: datetime, at: datetime | N
     return Judged(verdict, obtained.document)
 
 
-def look(obtained: Obtained, policy: Policy | None, *, now: datetime, at: datetime | None) -> Explanation:
-    """Every check with what was found, whatever the outcome. Without a policy, simulated evidence is recognised and marked."""
+def look(
+    obtained: Obtained, policy: Policy | None, *, now: datetime, at: datetime | None, state_path: Path | None = None
+) -> Explanation:
+    """Every check with what was found, whatever the outcome. Without a policy, simulated evidence is recognised and marked.
+
+    A live node is compared with the rollback state at `state_path`; looking never advances it.
+    """
+    live = obtained.nonce is not None
     return explain(
         obtained.document,
         policy,
         now=at or now,
         nonce=FILE if obtained.nonce is None else obtained.nonce,
         roots=roots_for(policy) if policy else looking_roots(),
-        historic=obtained.nonce is None,
+        rollback=state.load(state_path) if policy and live and state_path else None,
+        historic=not live,
     )
 
 

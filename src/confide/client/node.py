@@ -186,9 +186,14 @@ def _require_whole(output: Output, *, digest: bytes, inputs: int) -> None:
     """The answer is by the model that was required, one value per input."""
     if output.digest != digest.hex():
         raise ChannelError(Code.CLIENT_ANSWER, found=f"an answer by {output.digest[:64]}", wanted=digest.hex())
-    values = len(output.vectors) + len(output.ranked)
-    if values != inputs:
-        raise ChannelError(Code.CLIENT_ANSWER, found=f"{values} values", wanted=f"{inputs}, one per input")
+    counts = {
+        "values": len(output.vectors) + len(output.ranked),
+        "token counts": len(output.tokens),
+        "marks of truncation": len(output.truncated),
+    }
+    for what, count in counts.items():
+        if count != inputs:
+            raise ChannelError(Code.CLIENT_ANSWER, found=f"{count} {what}", wanted=f"{inputs}, one per input")
 
 
 def _timing(done: Exchanged, attested: Attested) -> Timing:

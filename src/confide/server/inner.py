@@ -116,7 +116,9 @@ class InnerApp:
         head = b'{"model":"%b","digest":"%b","task":"%b","outputs":' % tuple(
             text.encode() for text in (model.alias, model.digest_hex, model.task)
         )
-        return Reply(200, (_JSON, _timing(result.timing)), head + _encode(_outputs(result, request.encoding_format)) + b"}")
+        outputs = _encode(_outputs(result, request.encoding_format))
+        tail = b',"tokens":%b,"truncated":%b}' % (_encode(result.tokens), _encode(result.truncated))
+        return Reply(200, (_JSON, _timing(result.timing)), b"".join((head, outputs, tail)))
 
     async def _embeddings(self, channel: Channel, scope: Scope, body: bytes) -> Reply:
         request = _parse(scope, body, EmbeddingsRequest, limit=self._body_limit)
