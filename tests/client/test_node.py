@@ -50,6 +50,15 @@ def test_a_text_that_was_cut_is_marked(here: Place) -> None:
         assert node.run("mood", "good " * 17).truncated == (True,)
 
 
+def test_a_simulated_node_passes_where_revocation_lists_must_be_of_today(here: Place) -> None:
+    policy = changed(here.policy, ("[models]\n", '[require]\nmax_crl_age = "24h"\n\n[models]\n'))
+    with here.connect(policy=policy) as node:
+        left = node.verdict.expires - datetime.now(UTC)
+        assert timedelta(hours=11) < left < timedelta(hours=24)
+    with pytest.raises(confide.CollateralError):
+        here.connect(policy=policy, now=lambda: datetime.now(UTC) + timedelta(hours=24))
+
+
 def test_one_text_is_a_list_of_one(here: Place) -> None:
     with here.connect() as node:
         answer = node.run("mood", "good")

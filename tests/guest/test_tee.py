@@ -1,13 +1,16 @@
 """Finding the TEE: by what exists, and the simulated one by name only."""
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from confide.attest.x509 import load_crls
 from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.tee import DEVICES, KINDS, detect, probe
+from confide_sim.device import FalseDevice
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 SOFTWARE = bytes(32)
@@ -66,6 +69,22 @@ def test_the_simulated_one_is_used_when_named(tmp_path: Path) -> None:
     tee = detect("simulated", software_digest=SOFTWARE, root=tmp_path)
     assert tee.simulated
     assert tee.kind == "snp"
+
+
+def test_the_simulated_ones_revocation_list_is_never_a_day_old() -> None:
+    class Clock:
+        now = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+    device = FalseDevice(software_digest=SOFTWARE, now=lambda: Clock.now)
+    lists = set()
+    for _ in range(48):
+        crl = device.quote(bytes(64)).endorsements.items["crl"]
+        lists.add(crl)
+        (parsed,) = load_crls(crl)
+        made = parsed.last_update_utc
+        assert timedelta(minutes=4) < Clock.now - made < timedelta(hours=13)
+        Clock.now += timedelta(hours=1)
+    assert len(lists) == 4
 
 
 def test_the_documentation_lists_every_device() -> None:

@@ -14,7 +14,8 @@ from confide.attest.snp.layout import Product
 from confide.guest.tee import Quote
 from confide_sim.amd import FalseChip
 
-RENEW = timedelta(days=14)  # revocation lists are made for 29 days ahead
+LIST_AGE = timedelta(minutes=5)  # of a new revocation list
+RENEW = timedelta(hours=12)  # so that no list is ever a day old, and a policy may say `max_crl_age = "24h"`
 LIST_LIFE = timedelta(days=29)
 
 
@@ -58,8 +59,9 @@ class FalseDevice:
         return f"FalseDevice(SIMULATED {self.chip.product}, chip {self.chip.chip_id.hex()[:16]}…)"
 
     def _current(self) -> tuple[Endorsements, datetime]:
-        """The collateral, with a new revocation list well before the last one ages."""
+        """The collateral, with a revocation list that is never a day old."""
         now = self._now()
         if self._endorsements is None or now - self._endorsements[1] >= RENEW:
-            self._endorsements = (self.chip.endorsements(at=now), now)
+            crl = self.chip.amd.crl(at=now, this_update=now - LIST_AGE)
+            self._endorsements = (self.chip.endorsements(crl=crl), now)
         return self._endorsements
