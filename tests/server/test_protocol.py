@@ -225,10 +225,18 @@ def test_trailers_are_refused_before_they_pile_up(node: Served, trailers: list[b
 def test_a_fault_behind_a_request_is_not_taken_for_its_answer(node: Served) -> None:
     """The evidence takes a while; the nonsense behind it comes at once."""
     slow = b"GET /.well-known/confide/evidence?nonce=%b HTTP/1.1\r\nhost: x\r\n\r\n" % (b"1" * 64)
-    for fault in (b"\x00\x00\r\n\r\n", HEAD + UPGRADE % b"x" + b"\r\n", b"GET /" + b"a" * 9000, b"GET /unfinished"):
+    chunk = b"transfer-encoding: chunked\r\n\r\n5\r\nhelloX"
+    for fault in (
+        HEAD + chunk,
+        GET + HEAD + chunk,
+        b"\x00\x00\r\n\r\n",
+        HEAD + UPGRADE % b"x" + b"\r\n",
+        b"GET /" + b"a" * 9000,
+        b"GET /unfinished",
+    ):
         answer = exchange(node, slow, fault, GET, pause=0.01)
         assert answer.startswith(b"HTTP/1.1 200")
-        assert answer.count(b"HTTP/1.1 ") == 1
+        assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200") == (2 if fault.startswith(GET) else 1)
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"0.9", b"2.0"])
@@ -282,3 +290,21 @@ def test_answers_carry_no_clock_and_no_server_name(node: Served) -> None:
     for reply in (httpx.get(f"{node.url}/healthz"), httpx.post(f"{node.url}/ohttp", headers={"content-type": ohttp.OHTTP_REQUEST})):
         assert "date" not in reply.headers
         assert "server" not in reply.headers
+
+
+def test_a_head_whose_body_comes_later_is_answered_as_one_that_comes_at_once(node: Served) -> None:
+    head = HEAD + b"connection: close\r\ncontent-length: 10\r\n\r\n"
+    answers = {exchange(node, head + b"x" * 10)}
+    for pause in (0.01, 0.1):  # within the time that the connection waits, and beyond it
+        answers.add(exchange(node, head, b"x" * 10, pause=pause))
+        answers.add(exchange(node, head, b"x" * 4, b"x" * 6, pause=pause))
+        answers.add(exchange(node, head[:30], head[30:] + b"x", b"x" * 9, pause=pause))
+    (answer,) = answers
+    assert answer.startswith(b"HTTP/1.1 422")
+    assert b"ohttp.decapsulation" in answer
+
+
+def test_a_long_body_in_many_pieces_is_whole(node: Served) -> None:
+    body = HEAD + b"connection: close\r\ncontent-length: 65536\r\n\r\n" + bytes(range(256)) * 256
+    pieces = [body[at : at + 5000] for at in range(0, len(body), 5000)]
+    assert exchange(node, *pieces, pause=0.002).startswith(b"HTTP/1.1 422")

@@ -60,6 +60,11 @@ class Exchange:
         """Whether some of the answer was given."""
         return self._head is not None
 
+    @property
+    def worth_starting(self) -> bool:
+        """Whether the application can do something: the body is whole, is long, or waits to be asked for."""
+        return not self.more_body or self._continue or self._size > HIGH_WATER
+
     async def run(self, app: App) -> None:
         """Call the application; one that does not complete its answer loses the connection, so that nobody takes half for whole."""
         try:

@@ -9,7 +9,9 @@ Left to others: HTTP itself (llhttp through httptools), one request and its answ
 """
 
 import asyncio
+import sys
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,6 +29,7 @@ _HEADERS = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r
 _SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _BAD = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
+BODY_SECONDS = 0.05  # a body that takes longer is waited for by the application, which has its own bound
 MAX_PIPELINED = 16  # requests waiting behind one that is being answered; uvicorn queues any number
 
 
@@ -46,9 +49,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
+        self._body_timer: asyncio.TimerHandle | None = None
         self._answering: Exchange | None = None
-        self._arriving: Exchange | None = None  # the last whose head came; the one being answered, unless more are pipelined
-        self._waiting: deque[Exchange] = deque()
+        self._arriving: Exchange | None = None  # the last whose head came
+        self._waiting: deque[Exchange] = deque()  # those whose answer has not begun
         self._deaf = False  # nothing more is read: what comes cannot be understood
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
@@ -61,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever works for this client stops, and nothing may fire for a connection that is gone."""
-        for name in ("_head_timer", "_write_timer", "_idle_timer"):
+        for name in ("_head_timer", "_write_timer", "_idle_timer", "_body_timer"):
             self._stop(name)
         self._waiting.clear()
         if self._answering is not None:
@@ -78,6 +82,8 @@ class BoundedProtocol(HttpToolsProtocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(_BAD)
             return
+        finally:
+            self._next()
         if not self._in_head:
             return
         if self._began:  # somewhere in this piece, after other messages perhaps: it counts from the next one
@@ -139,16 +145,17 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self._waiting:
-            self._start(self._waiting.popleft())
+            self._next()
         else:
             self._idle()
 
     def shutdown(self) -> None:
         """The node stops: the answer that is on its way is the last one."""
-        if self._answering is None:
+        last = self._answering or (self._waiting[0] if self._waiting else None)
+        if last is None:
             self.transport.close()
         else:
-            self._answering.keep_alive = False
+            last.keep_alive = False
 
     def pause_writing(self) -> None:
         """The reader is slower than we write: it has its time."""
@@ -187,18 +194,26 @@ class BoundedProtocol(HttpToolsProtocol):
             expects_continue=self.expect_100_continue,
             on_response=self.on_response_complete,
         )
-        if self._answering is None:
-            self._start(exchange)
-        else:
-            self._waiting.append(exchange)
-            if len(self._waiting) >= MAX_PIPELINED // 2:  # not before: who does not read does not see that the client left
-                self.flow.pause_reading()
+        self._waiting.append(exchange)
+        if len(self._waiting) >= MAX_PIPELINED // 2:  # not before: who does not read does not see that the client left
+            self.flow.pause_reading()
 
-    def _start(self, exchange: Exchange) -> None:
-        self._answering = exchange
-        exchange.task = self.loop.create_task(exchange.run(self.app))
-        self.tasks.add(exchange.task)
-        exchange.task.add_done_callback(self.tasks.discard)
+    def _next(self) -> None:
+        """Begin the next answer. Most bodies come right behind their heads, and waiting for them here costs no task a turn."""
+        if self._answering is not None or not self._waiting or self.transport.is_closing():
+            return
+        if self._waiting[0].worth_starting:
+            self._start()
+        elif self._body_timer is None:
+            self._body_timer = self.loop.call_later(BODY_SECONDS, self._start)
+
+    def _start(self) -> None:
+        self._stop("_body_timer")
+        exchange = self._answering = self._waiting.popleft()
+        task = exchange.task = _begun(self.loop, exchange.run(self.app))
+        if not task.done():
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
     def _idle(self) -> None:
         """Idle from now on. One timer per connection looks at it from time to time, instead of one per request."""
@@ -222,15 +237,17 @@ class BoundedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse(self, answer: bytes) -> None:
-        """Answer and close. If the fault is behind a request that is being answered, this would be taken for that one's answer."""
-        answering = self._answering
+        """Answer and close. A fault behind a request that is whole is not that one's: its answer is given, and is the last one."""
         if self.transport.is_closing():
             return
-        if answering is not None and not answering.more_body:  # it is whole: its answer is the last one here
-            answering.keep_alive = False
+        if self._waiting and self._waiting[-1].more_body and (self._answering is not None or len(self._waiting) > 1):
+            self._waiting.pop()  # the fault is in this one's body, and others come before it
+        last = self._waiting[-1] if self._waiting else self._answering
+        if last is not None and not last.more_body:
+            last.keep_alive = False
             self._deaf = True
             return
-        if answering is None or not answering.started:
+        if last is None or not last.started:
             self.transport.write(answer)
         self.transport.close()
 
@@ -242,6 +259,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if timer is not None:
             timer.cancel()
             setattr(self, name, None)
+
+
+def _begun(loop: asyncio.AbstractEventLoop, run: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """A task that has run to its first wait already, where Python can do that (3.12)."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(run, loop=loop, eager_start=True)
+    return loop.create_task(run)
 
 
 def bounded(limits: Limits) -> type[BoundedProtocol]:
