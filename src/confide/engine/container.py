@@ -76,6 +76,8 @@ def read_members(file: BinaryIO) -> list[Member]:
     if paths != order(paths):
         raise _bad("members out of order", "confide.toml first, then byte order")
     end = sum(_LOCAL.size + len(member.path) + member.size for member in members)
+    if end > size:  # before offsets are made of it
+        raise _bad("more bytes announced than there are", "the canonical container")
     tail = directory(members)
     if end + len(tail) != size or _read_at(file, end, len(tail)) != tail:
         raise _bad("a directory that does not follow from the files", "the canonical one")

@@ -23,6 +23,7 @@ MAX_LABELS = 1000
 MAX_DIMENSION = 65536
 MAX_TOKENS = 8192
 MAX_PATH = 200
+MAX_SIZE = (1 << 63) - 1  # of one file: what every TOML parser can read
 FORMAT = 1
 
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*){0,7}\Z")
@@ -144,8 +145,9 @@ def dump_manifest(manifest: Manifest) -> bytes:
 
 def check_paths(paths: list[str]) -> None:
     """Refuse names that leave the package, hide, or mean the same file on some file system."""
-    if len(paths) > MAX_FILES:
-        raise PackageError(Code.PACKAGE_TOO_LARGE, found=f"{len(paths)} files", wanted=f"at most {MAX_FILES}")
+    count = sum(path != MANIFEST_NAME for path in paths)
+    if count > MAX_FILES:
+        raise PackageError(Code.PACKAGE_TOO_LARGE, found=f"{count} files", wanted=f"at most {MAX_FILES} and {MANIFEST_NAME}")
     seen: set[str] = set()
     for path in paths:
         if len(path) > MAX_PATH or not _PATH.match(path):
@@ -168,28 +170,35 @@ def _toml(data: bytes) -> dict[str, Any]:
 def _convert(value: dict[str, Any]) -> Manifest:
     version = value.get("format")
     if type(version) is not int or version != FORMAT:
-        raise PackageError(Code.PACKAGE_VERSION, found=f"format {str(version)[:20]}", wanted=f"format {FORMAT}")
+        raise PackageError(Code.PACKAGE_VERSION, found=f"format {_shown(version)}", wanted=f"format {FORMAT}")
     try:
         return msgspec.convert(value, Manifest, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
         place = str(error).rsplit(" - at ", maxsplit=1)[-1] if " - at " in str(error) else "the top level"
-        raise PackageError(Code.PACKAGE_MANIFEST, found=f"a wrong or missing member at {place[:120]}", wanted="spec/11") from None
+        raise PackageError(
+            Code.PACKAGE_MANIFEST, found=f"a wrong or missing member at {ascii(place)[1:-1][:120]}", wanted="spec/11"
+        ) from None
 
 
 def _check_values(manifest: Manifest) -> None:
     """Bounds of the members that no type expresses."""
     for holds, found, wanted in (
         (bool(_NAME.match(manifest.name)), "name", "1 to 64 of a-z 0-9 . _ -"),
-        (1 <= manifest.dimension <= MAX_DIMENSION, f"dimension {manifest.dimension}", f"1 to {MAX_DIMENSION}"),
-        (1 <= manifest.pre.max_tokens <= MAX_TOKENS, f"max_tokens {manifest.pre.max_tokens}", f"1 to {MAX_TOKENS}"),
+        (1 <= manifest.dimension <= MAX_DIMENSION, f"dimension {_shown(manifest.dimension)}", f"1 to {MAX_DIMENSION}"),
+        (1 <= manifest.pre.max_tokens <= MAX_TOKENS, f"max_tokens {_shown(manifest.pre.max_tokens)}", f"1 to {MAX_TOKENS}"),
         (len(manifest.labels) <= MAX_LABELS, f"{len(manifest.labels)} labels", f"at most {MAX_LABELS}"),
         (all(_is_label(label) for label in manifest.labels), "a label", "1 to 100 printable characters"),
         (len(set(manifest.labels)) == len(manifest.labels), "a label given twice", "each label once"),
         (all(_DIGEST.match(entry.sha256) for entry in manifest.files.values()), "sha256", "64 hex digits, lower case"),
-        (all(entry.size >= 0 for entry in manifest.files.values()), "a negative size", "a size"),
+        (all(0 <= entry.size <= MAX_SIZE for entry in manifest.files.values()), "a size", f"0 to {MAX_SIZE}"),
     ):
         if not holds:
             raise PackageError(Code.PACKAGE_MANIFEST, found=found, wanted=wanted)
+
+
+def _shown(value: object) -> str:
+    """A number for a message: Python refuses to print very long ones, and tables may be nested deeper than it can print."""
+    return str(value) if isinstance(value, int) and abs(value) <= MAX_SIZE else "that is no 64-bit integer"
 
 
 def _is_label(label: str) -> bool:

@@ -62,7 +62,13 @@ class Package:
         return data
 
     def size(self, name: str) -> int:
-        """The size of one file as the manifest states it."""
+        """The size of one file as the manifest states it.
+
+        Raises:
+            PackageError: `package.missing_file`; the manifest does not list itself.
+        """
+        if name not in self.manifest.files:
+            raise PackageError(Code.PACKAGE_MISSING_FILE, found=ascii(name)[:80], wanted="a file that confide.toml names")
         return self.manifest.files[name].size
 
     def _chunks(self, name: str) -> Iterator[bytes]:
@@ -109,13 +115,13 @@ def write_package(source: Path, out: Path) -> Package:
         members = []
         for name in container.order(list(package.parts)):
             data = package.read(name)
+            _require_room(file.tell() + len(data))  # headers hold 32-bit sizes and offsets
             member = container.Member(name, size=len(data), crc=zlib.crc32(data))
             file.write(container.local_header(member))
             file.write(data)
             members.append(member)
         file.write(container.directory(members))
-        if file.tell() > MAX_PACKAGE:
-            raise PackageError(Code.PACKAGE_TOO_LARGE, found=f"{file.tell()} bytes", wanted=f"at most {MAX_PACKAGE}")
+        _require_room(file.tell())
     return open_package(out, expected_digest=package.digest)
 
 
@@ -170,6 +176,11 @@ def _require_crc(member: container.Member, text: bytes | None, digests: Mapping[
         raise PackageError(Code.PACKAGE_CONTAINER, found=f"CRC-32 {member.crc:08x} of {member.path}", wanted=f"{crc:08x}")
 
 
+def _require_room(size: int) -> None:
+    if size > MAX_PACKAGE:
+        raise PackageError(Code.PACKAGE_TOO_LARGE, found=f"{size} bytes", wanted=f"at most {MAX_PACKAGE}")
+
+
 def _walk(root: Path) -> dict[str, Chunks]:
     """Every plain file under `root`; links, devices and sockets are refused, not followed."""
     found: dict[str, Chunks] = {}
@@ -187,7 +198,7 @@ def _walk(root: Path) -> dict[str, Chunks]:
                     raise PackageError(Code.PACKAGE_LINK, found=ascii(path)[:80], wanted="plain files and folders")
                 if len(found) + len(pending) > 2 * MAX_FILES:
                     raise PackageError(Code.PACKAGE_TOO_LARGE, found="too many files", wanted=f"at most {MAX_FILES}")
-    check_paths([path for path in found if path != MANIFEST_NAME])
+    check_paths(list(found))
     return found
 
 
