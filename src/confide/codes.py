@@ -58,6 +58,9 @@ class Code(Enum):
     JSON_BASE64 = ("json.base64", Exit.MISUSE, Remedy.FIX, "a string is not canonical base 64")
     JSON_TIME = ("json.time", Exit.MISUSE, Remedy.FIX, "a string is not a UTC time such as 2026-11-25T00:00:00Z")
 
+    # toml: bounded TOML (formats/toml.py)
+    TOML_MALFORMED = ("toml.malformed", Exit.MISUSE, Remedy.FIX, "the bytes are not TOML within its bounds")
+
     # merkle: RFC 9162 trees (formats/merkle.py)
     MERKLE_INCLUSION = ("merkle.inclusion", Exit.RECEIPT, Remedy.STOP, "an inclusion proof does not lead to the root")
     MERKLE_CONSISTENCY = ("merkle.consistency", Exit.RECEIPT, Remedy.STOP, "a consistency proof does not join the two roots")

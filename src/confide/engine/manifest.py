@@ -6,7 +6,6 @@ into tensors, `core` is the ONNX graph, `post` turns its output into the answer.
 """
 
 import re
-import tomllib
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +14,7 @@ import tomli_w
 
 from confide.codes import Code
 from confide.errors import PackageError
+from confide.formats import toml
 
 MANIFEST_NAME = "confide.toml"
 MAX_MANIFEST = 256 << 10  # bytes; 64 files and 1,000 labels fit twice
@@ -162,9 +162,9 @@ def check_paths(paths: list[str]) -> None:
 
 def _toml(data: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise PackageError(Code.PACKAGE_MANIFEST, found=type(error).__name__, wanted="UTF-8 TOML") from None
+        return toml.loads(data, limit=MAX_MANIFEST)
+    except toml.TomlError as error:
+        raise PackageError(Code.PACKAGE_MANIFEST, found=error.found, wanted="TOML in UTF-8") from None
 
 
 def _convert(value: dict[str, Any]) -> Manifest:

@@ -10,7 +10,6 @@ Left to others: reading flags (`cli`), opening packages (`engine`), what the dig
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -20,7 +19,7 @@ from msgspec import Meta
 
 from confide.codes import Code
 from confide.engine.limits import EngineLimits
-from confide.formats import strictjson
+from confide.formats import strictjson, toml
 from confide.server import NodeError
 
 ENV_PREFIX = "CONFIDE_"
@@ -184,9 +183,9 @@ def _read(file: Path) -> dict[str, Any]:
     if len(data) > MAX_CONFIG_FILE:
         raise NodeError(Code.NODE_CONFIG, found=f"{file}: over {MAX_CONFIG_FILE} bytes", wanted="a TOML file of settings")
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise NodeError(Code.NODE_CONFIG, found=f"{file}: {str(error)[:120]}", wanted="TOML") from None
+        return toml.loads(data, limit=MAX_CONFIG_FILE)
+    except toml.TomlError as error:
+        raise NodeError(Code.NODE_CONFIG, found=f"{file}: {error.found}", wanted="TOML") from None
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
