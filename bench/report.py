@@ -72,7 +72,8 @@ def plot_pairs(measured: Mapping[str, Sequence[Round]]) -> None:
     extra = [max(0.0, Figure.of([item.workers - item.raw for item in measured[name]], "ms").value) for name in labels]
     axes[1].bar(labels, front, label="front process: HTTP, HPKE, receipt")
     axes[1].bar(labels, extra, bottom=front, label="worker beyond tokenizer and session")
-    axes[1].set(title="what the node adds", ylabel="CPU ms per request")
+    top = 1.35 * max(map(sum, zip(front, extra, strict=True)))
+    axes[1].set(title="what the node adds", ylabel="CPU ms per request", ylim=(0, top))
     axes[1].legend(frameon=False, fontsize=8)
     figure.savefig(HERE / "plots" / "sealed_over_raw.png", dpi=130)
     plt.close(figure)
