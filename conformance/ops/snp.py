@@ -10,21 +10,11 @@ from confide.attest.constraints import Ignored
 from confide.attest.evidence import Endorsements, Evidence, Kind, Root
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.snp.layout import PlatformInfo, Product, SigningKey, Tcb, parse_report
-from confide.attest.snp.validate import SnpConstraints, validate
+from confide.attest.snp.validate import BYTE_LISTS, SnpConstraints, validate
 from confide.attest.snp.verify import authenticate
 from confide.attest.x509 import Revocation
 from confide.formats.fields import format_time, parse_time
 
-_DIGESTS = (
-    "measurements",
-    "host_data",
-    "id_key_digests",
-    "author_key_digests",
-    "family_ids",
-    "image_ids",
-    "report_ids",
-    "chip_ids",
-)
 _PLAIN = ("max_vmpl", "smt", "minimum_guest_svn")
 
 
@@ -109,7 +99,7 @@ def _claims(given: dict[str, Any]) -> SnpClaims:
 
 def _constraints(given: dict[str, Any]) -> SnpConstraints:
     known: dict[str, Any] = {key: given[key] for key in _PLAIN if key in given}
-    known |= {key: _list(given[key], bytes.fromhex) for key in _DIGESTS if key in given}
+    known |= {key: _list(given[key], bytes.fromhex) for key in BYTE_LISTS if key in given}
     known |= {key: Ignored(given[key]) for key in ("allow_debug", "allow_migration") if key in given}
     readers: dict[str, Callable[[Any], Any]] = {
         "minimum_tcb": _minimum,

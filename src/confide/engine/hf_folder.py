@@ -72,11 +72,6 @@ class Source:
     max_tokens: int
 
     @property
-    def is_sentence_encoder(self) -> bool:
-        """sentence-transformers saved it."""
-        return bool(self.pooling)
-
-    @property
     def is_classifier(self) -> bool:
         """transformers saved it with a sequence classification head."""
         return any(name.endswith("ForSequenceClassification") for name in self.config.architectures)

@@ -17,7 +17,7 @@ from confide.attest.constraints import Ignored
 from confide.attest.evidence import Kind
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.snp.layout import PlatformInfo, Product, SigningKey, Tcb
-from confide.attest.snp.validate import SnpConstraints
+from confide.attest.snp.validate import BYTE_LISTS, SnpConstraints
 from confide.codes import Code
 from confide.errors import PolicyError
 from confide.formats.fields import Hex32
@@ -65,20 +65,6 @@ class _Accept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chip_ids: Annotated[list[_Hex64], _Some] | UnsetType = UNSET
 
 
-_BYTES = frozenset(
-    {
-        "measurements",
-        "host_data",
-        "id_key_digests",
-        "author_key_digests",
-        "family_ids",
-        "image_ids",
-        "report_ids",
-        "chip_ids",
-    }
-)
-
-
 def constraints(members: Mapping[str, Any]) -> SnpConstraints:
     """The constraints of one `accept` entry.
 
@@ -96,7 +82,7 @@ def constraints(members: Mapping[str, Any]) -> SnpConstraints:
 def _value(name: str, value: Any) -> Any:
     if value == UNSAFE:
         return Ignored.UNSAFE_IGNORED
-    if name in _BYTES:
+    if name in BYTE_LISTS:
         return tuple(bytes.fromhex(item) for item in value)
     if name == "minimum_tcb":
         return _minimum_tcb(value)

@@ -26,6 +26,16 @@ from confide.errors import ConfideError, EvidenceError, PolicyError
 SHOWN = 4  # digests spelled out in a message
 
 Digests = tuple[bytes, ...]
+BYTE_LISTS = (  # the members of `SnpConstraints` that list byte strings
+    "measurements",
+    "host_data",
+    "id_key_digests",
+    "author_key_digests",
+    "family_ids",
+    "image_ids",
+    "report_ids",
+    "chip_ids",
+)
 
 
 @dataclass(frozen=True)
