@@ -180,7 +180,7 @@ def test_a_bug_inside_is_coarse_even_inside_and_leaves_no_content_in_the_log(cap
         async def broken(*_: Any) -> None:
             raise ValueError(secret)
 
-        node.node.inner._engine.run = broken  # type: ignore[method-assign,assignment] # a bug, as close to one as a test can get
+        node.node.engine.run = broken  # type: ignore[method-assign,assignment] # a bug, as close to one as a test can get
         answer = await node.ask("POST", "/v1/pipelines/encoder", {"inputs": [secret]})
         assert (answer.status, answer.error) == (500, "node.internal")
         assert answer.json["error"]["found"] == ""
@@ -211,7 +211,7 @@ def test_a_model_that_takes_too_long_is_answered_inside() -> None:
         async def slow(*_: Any) -> None:
             await asyncio.sleep(5)
 
-        node.node.inner._engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test
+        node.node.engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test
         answer = await node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"]})
         assert (answer.status, answer.error) == (504, "node.timeout")
         assert answer.receipt is not None

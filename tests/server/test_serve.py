@@ -207,7 +207,7 @@ def test_a_request_that_never_ends_does_not_keep_the_node(caplog: pytest.LogCapt
         async def slow(*_: object) -> None:
             await asyncio.sleep(30)
 
-        node.node.inner._engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test
+        node.node.engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test
         hanging = asyncio.create_task(node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"]}))
         await until(lambda: node.node.app.in_flight == 1)
         await asyncio.wait_for(node.node.stop(), 5)

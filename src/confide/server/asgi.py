@@ -7,9 +7,10 @@ the bounds of `server.protocol`), and what routes do (`server.outer`, `server.in
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confide.codes import Code
+from confide.formats import strictjson
 from confide.server import NodeError
 
 Scope = MutableMapping[str, Any]
@@ -18,6 +19,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
+JSON = (b"content-type", b"application/json")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ def declared_length(scope: Scope, *, limit: int) -> None:
         raise NodeError(Code.NODE_BAD_REQUEST, found="a content-length that is no number", wanted="digits")
     if int(value) > limit:
         raise NodeError(Code.NODE_TOO_LARGE, found=f"{int(value)} bytes declared", wanted=f"at most {limit}")
+
+
+async def json_body(scope: Scope, receive: Receive, kind: type[T], *, limit: int) -> T:
+    """The body as strict JSON of a declared shape; `node.media_type`, or a `json` code."""
+    body = await collect_body(receive, limit=limit)
+    if media_type(scope) != b"application/json":
+        raise NodeError(Code.NODE_MEDIA_TYPE, found="another content-type", wanted="application/json")
+    return strictjson.load_as(body, kind, limit=limit)
 
 
 class Budget:

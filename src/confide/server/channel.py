@@ -9,6 +9,7 @@ It also carries back what only the inner route knows, for the receipt. Left to o
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.receipt.model import COMPLETED, Outcome, Scalar, Status
 from confide.server import NodeError
@@ -20,9 +21,14 @@ EXTENSION = "confide.channel"
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """One opened request. Inner routes fill in the facts that the receipt states."""
+    """One opened request. Inner routes fill in the facts that the receipt states.
+
+    Attributes:
+        keyset: the one whose content key opened the request; its receipt names it.
+    """
 
     surface: str
+    keyset: Keyset = field(repr=False)
     key_config: bytes = field(repr=False)
     enc: bytes = field(repr=False)
     model: Served | None = None

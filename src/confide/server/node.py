@@ -35,7 +35,9 @@ from confide.server.config import NodeConfig
 from confide.server.inner import InnerApp
 from confide.server.models import Models, served
 from confide.server.outer import OuterApp
+from confide.server.parts import Parts
 from confide.server.proof import Proof
+from confide.server.routes import inner_routes
 from confide.server.sealed import SealedApp
 
 log = logging.getLogger("confide.node")
@@ -107,12 +109,14 @@ async def prepare_node(
         keyset = make_keyset(keys, boot, now=now())
         documents = DocumentSource(tee=device, keyset=keyset, limits=_document_limits(config), now=now)
         await documents.current()
-    proof = Proof(keys=keys, keyset=keyset, engine=engine.identity, now=now)
-    inner = InnerApp(models=models, engine=engine, proof=proof, body_limit=config.limits.request_bytes)
+    proof = Proof(keys=keys, engine=engine.identity, now=now)
+    parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now)
+    inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)
     store = _key_store(keys, capacity=config.limits.replay_entries)
     outer = app or OuterApp(config.limits, access_log=config.access_log)
     sealed = SealedApp(
         gateway=Gateway(store, max_message=config.limits.request_bytes),
+        keyset_of=lambda _: keyset,
         inner=inner,
         proof=proof,
         run_seconds=config.limits.run_ms / 1e3,

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.engine.results import EngineIdentity
 from confide.errors import ReceiptError
@@ -24,8 +23,8 @@ from confide.server.channel import Channel
 class Proof:
     """Signs receipts, keeps their log, proves that they are in it."""
 
-    def __init__(self, *, keys: NodeKeys, keyset: Keyset, engine: EngineIdentity, now: Callable[[], datetime]) -> None:
-        self._keys, self._keyset, self._engine, self._now = keys, keyset, engine, now
+    def __init__(self, *, keys: NodeKeys, engine: EngineIdentity, now: Callable[[], datetime]) -> None:
+        self._keys, self._engine, self._now = keys, engine, now
         self._log = Log()
         self._checkpointer: Checkpointer | None = Checkpointer(self._log, (keys.receipt, keys.log))
         self._closing = b""
@@ -40,14 +39,14 @@ class Proof:
         index = self._log.size
         issued = issue(
             key=self._keys.receipt,
-            keyset_digest=self._keyset.digest,
+            keyset_digest=channel.keyset.digest,
             key_config=channel.key_config,
             enc=channel.enc,
             request=request,
             response=response,
             model=channel.model.ref if channel.model else None,
             engine=self._engine,
-            software_digest=self._keyset.software_digest,
+            software_digest=channel.keyset.software_digest,
             parameters=channel.parameters,
             outcome=channel.outcome,
             log_index=index,

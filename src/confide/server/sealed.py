@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.errors import ChannelError, ConfideError
 from confide.seal import bhttp
@@ -34,8 +35,17 @@ log = logging.getLogger("confide.node")
 class SealedApp:
     """Runs opened requests through the inner application and proves the answers. It holds no private key but what it was given."""
 
-    def __init__(self, *, gateway: Gateway, inner: App, proof: Proof, run_seconds: float, pad: Callable[[int], int] | None) -> None:
-        self._gateway, self._inner, self._proof = gateway, inner, proof
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        keyset_of: Callable[[bytes], Keyset],
+        inner: App,
+        proof: Proof,
+        run_seconds: float,
+        pad: Callable[[int], int] | None,
+    ) -> None:
+        self._gateway, self._keyset_of, self._inner, self._proof = gateway, keyset_of, inner, proof
         self._run_seconds, self._pad = run_seconds, pad
 
     async def answer(self, body: bytes) -> bytes:
@@ -48,7 +58,7 @@ class SealedApp:
             opened = self._gateway.open(body)
         except OpenedError as error:  # replayed, or the store is full: opened, so answered inside; no receipt, nothing ran
             return error.sealer.seal(self._refusal(error))
-        channel = Channel(surface="ohttp", key_config=opened.key_config.raw, enc=opened.enc)
+        channel = self._channel("ohttp", opened.key_config.raw, opened.enc)
         return opened.sealer.seal(await self._respond(opened.message, channel))
 
     async def answer_chunked(self, body: bytes) -> bytes:
@@ -66,9 +76,11 @@ class SealedApp:
             return opener.sealer.finish(self._refusal(error))  # a later chunk failed: whoever sealed the first one is told
         if opener.sealer is None or opener.encapsulation is None:  # a final chunk alone opens as the first
             raise ChannelError(Code.OHTTP_TRUNCATED, found="no chunk", wanted="a sealed request")
-        encapsulation = opener.encapsulation
-        channel = Channel(surface="ohttp-chunked", key_config=encapsulation.key_config.raw, enc=encapsulation.enc)
+        channel = self._channel("ohttp-chunked", opener.encapsulation.key_config.raw, opener.encapsulation.enc)
         return opener.sealer.finish(await self._respond(message, channel))
+
+    def _channel(self, surface: str, key_config: bytes, enc: bytes) -> Channel:
+        return Channel(surface=surface, keyset=self._keyset_of(key_config), key_config=key_config, enc=enc)
 
     async def _respond(self, message: bytes, channel: Channel) -> bytes:
         """The padded binary HTTP answer, receipt included."""

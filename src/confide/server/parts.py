@@ -1,0 +1,21 @@
+"""The parts of a running node that inner routes are made from (`server.node` makes them, `server.routes` use them)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from confide.engine.engine import Engine
+from confide.server.config import NodeConfig
+from confide.server.models import Models
+from confide.server.proof import Proof
+
+
+@dataclass
+class Parts:
+    """What one node is made of, as far as inner routes need it."""
+
+    config: NodeConfig
+    models: Models
+    engine: Engine
+    proof: Proof
+    now: Callable[[], datetime]

@@ -1,0 +1,109 @@
+"""`POST /v1/pipelines/{model}` and `POST /v1/embeddings`: texts in, typed outputs out.
+
+Left to others: what models compute (`engine`), which model an alias stands for (`server.models`).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from confide.codes import Code
+from confide.engine.results import ClassificationOutput, EmbeddingOutput, Result, Timing
+from confide.server import NodeError
+from confide.server.asgi import JSON, Reply, header, json_body
+from confide.server.models import Served
+from confide.server.parts import Parts
+from confide.server.routing import Call, Route
+
+DIGEST_HEADER = b"confide-model-digest"
+MAX_PARAMETERS = 16
+_encode = msgspec.json.Encoder().encode
+
+Encoding = Literal["float", "base64"]
+# All of them together, each character six bytes when escaped and base 64 twice, fit the trailer with the salts (64 KiB).
+ParameterName = Annotated[str, Meta(max_length=32)]
+ParameterValue = bool | int | float | Annotated[str, Meta(max_length=128)]
+
+
+class PipelineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/pipelines/{model}`."""
+
+    inputs: Annotated[list[str], Meta(min_length=1)]
+    parameters: Annotated[dict[ParameterName, ParameterValue], Meta(max_length=MAX_PARAMETERS)] = {}
+    encoding_format: Encoding = "float"
+
+
+class EmbeddingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/embeddings`: OpenAI's members, of which those that would change the answer are not taken."""
+
+    model: str
+    input: str | Annotated[list[str], Meta(min_length=1)]
+    encoding_format: Encoding = "float"
+    user: str | None = None  # accepted and ignored: clients send it; it reaches no log and no receipt
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    """POST /v1/pipelines/{model}, POST /v1/embeddings."""
+
+    async def pipeline(call: Call) -> Reply:
+        model = parts.models.resolve(call.names[0], required=_required_digest(call))
+        call.channel.model = model
+        request = await json_body(call.scope, call.receive, PipelineRequest, limit=call.limit)
+        call.channel.parameters = {"encoding_format": request.encoding_format, **request.parameters}
+        result = await parts.engine.run(model.digest, request.inputs, request.parameters)
+        return Reply(200, (JSON, _timing(result.timing)), _answer(model, result, request.encoding_format))
+
+    async def embeddings(call: Call) -> Reply:
+        request = await json_body(call.scope, call.receive, EmbeddingsRequest, limit=call.limit)
+        model = parts.models.resolve(request.model, required=_required_digest(call))
+        call.channel.model = model
+        if model.task != "sentence-embedding":
+            raise NodeError(Code.NODE_TASK, found=model.task, wanted="sentence-embedding")
+        call.channel.parameters = {"encoding_format": request.encoding_format}
+        inputs = [request.input] if isinstance(request.input, str) else request.input
+        result = await parts.engine.run(model.digest, inputs, {})
+        return Reply(200, (JSON, _timing(result.timing)), _encode(_openai(model, result, request.encoding_format)))
+
+    return Route("POST", "/v1/pipelines/{}", pipeline), Route("POST", "/v1/embeddings", embeddings)
+
+
+def _answer(model: Served, result: Result, encoding: Encoding) -> bytes:
+    head = b'{"model":"%b","digest":"%b","task":"%b","outputs":' % tuple(
+        text.encode() for text in (model.alias, model.digest_hex, model.task)
+    )
+    tail = b',"tokens":%b,"truncated":%b}' % (_encode(result.tokens), _encode(result.truncated))
+    return b"".join((head, _encode(_outputs(result, encoding)), tail))
+
+
+def _required_digest(call: Call) -> bytes | None:
+    return header(call.scope, DIGEST_HEADER)
+
+
+def _outputs(result: Result, encoding: Encoding) -> Sequence[Any]:
+    outputs = result.outputs
+    if isinstance(outputs, ClassificationOutput):
+        return [[{"label": label, "score": score} for label, score in row] for row in outputs.ranked()]
+    return _vectors(outputs, encoding)
+
+
+def _vectors(outputs: EmbeddingOutput, encoding: Encoding) -> Sequence[Any]:
+    """Lists of numbers, or little-endian float32 in base 64 (`msgspec` writes bytes so)."""
+    return outputs.rows() if encoding == "base64" else outputs.vectors()
+
+
+def _openai(model: Served, result: Result, encoding: Encoding) -> dict[str, Any]:
+    vectors = _vectors(result.outputs, encoding) if isinstance(result.outputs, EmbeddingOutput) else []
+    tokens = sum(result.tokens)
+    return {
+        "object": "list",
+        "data": [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)],
+        "model": model.alias,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def _timing(timing: Timing) -> tuple[bytes, bytes]:
+    parts = (timing.queue * 1e3, timing.pre * 1e3, timing.core * 1e3, timing.post * 1e3)
+    return b"confide-timing", b"queue=%.3f,pre=%.3f,core=%.3f,post=%.3f" % parts
