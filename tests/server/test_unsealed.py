@@ -69,7 +69,7 @@ def test_the_raw_inner_application_refuses_before_it_reads(method: str, path: st
                 assert status == 403
                 assert b"node.unsealed" in body
                 assert read == []
-        forged = Subclass(surface="x", key_config=b"", enc=b"")
+        forged = Subclass(surface="x", keyset=node.node.keyset, key_config=b"", enc=b"")
         assert (await raw(node.node.inner, method, path, extensions={EXTENSION: forged}))[0] == 403
         assert (await raw(node.node.inner, method, path, state={EXTENSION: object()}))[0] == 403
         assert node.node.proof.size == 0
@@ -98,7 +98,7 @@ def test_the_application_for_other_servers_is_the_outer_one() -> None:
 
 def test_a_channel_object_given_to_the_outer_application_opens_nothing() -> None:
     async def test(node: Inside) -> None:
-        channel = Channel(surface="ohttp", key_config=b"", enc=b"")
+        channel = Channel(surface="ohttp", keyset=node.node.keyset, key_config=b"", enc=b"")
         for method, path in ROUTES:
             assert (await raw(node.node.app, method, path, extensions={EXTENSION: channel}))[0] == 404
 
