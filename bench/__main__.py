@@ -1,11 +1,11 @@
-"""`python -m bench [NAME...]`: sealed, verification, tokenizer; all by default. `--quick` takes fewer rounds."""
+"""`python -m bench [NAME...]`: sealed, throughput, tensor, where, verification, tokenizer; all by default. `--quick`: fewer rounds."""
 
 import argparse
 
-from bench import models, processes, report, sealed, tokenizer, verification
+from bench import models, processes, report, sealed, tensor, throughput, tokenizer, verification, where
 from bench.cpu import Figure
 
-BENCHES = ("sealed", "verification", "tokenizer")
+BENCHES = ("sealed", "throughput", "tensor", "where", "verification", "tokenizer")
 
 
 def main() -> None:
@@ -18,6 +18,12 @@ def main() -> None:
     figures: dict[str, Figure] = {}
     if "sealed" in names:
         figures |= _sealed(quick=arguments.quick)
+    if "throughput" in names:
+        figures |= _throughput(quick=arguments.quick)
+    if "tensor" in names:
+        figures |= tensor.figures(rounds=6 if arguments.quick else 30)
+    if "where" in names:
+        _where(quick=arguments.quick)
     if "verification" in names:
         with processes.node(models.minilm()) as running:
             figures |= verification.figures(running)
@@ -38,6 +44,22 @@ def _sealed(*, quick: bool) -> dict[str, Figure]:
         for name, measured in (("minilm", minilm), ("bert128", bert)):
             report.write_rounds(name, measured)
     return sealed.figures("minilm", minilm) | sealed.figures("bert128", bert) | sealed.server_tax(minilm, crowd)
+
+
+def _throughput(*, quick: bool) -> dict[str, Figure]:
+    blocks = throughput.measure(models.minilm(), rounds=2 if quick else 8, block=40 if quick else 160)
+    if not quick:
+        report.write_results("throughput", blocks)
+        report.plot_throughput(blocks)
+    return throughput.figures(blocks)
+
+
+def _where(*, quick: bool) -> None:
+    shares = where.sample(models.minilm())
+    for part, share in shares.items():
+        print(f"{share:6.1%}  {part}")
+    if not quick:
+        where.publish(shares)
 
 
 if __name__ == "__main__":

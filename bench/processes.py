@@ -33,9 +33,10 @@ class NodeProcess:
 
 
 @contextmanager
-def node(package: Path) -> Iterator[NodeProcess]:
+def node(package: Path, *, workers: int = 1) -> Iterator[NodeProcess]:
     """Start a node, wait until it serves, end it afterwards."""
-    command = [sys.executable, "-m", "confide", "serve", str(package), "--tee", "simulated", "--port", "0", "--workers", "1"]
+    command = [sys.executable, "-m", "confide", "serve", str(package), "--tee", "simulated", "--port", "0"]
+    command += ["--workers", str(workers)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             url = _wait_for_url(process)
