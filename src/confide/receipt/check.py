@@ -2,7 +2,7 @@
 
 Everything is recomputed; no field is believed because it is there. Steps, in this order:
 
- 1. the envelope holds a receipt and an Ed25519 receipt key of the keyset signed it      `_open`
+ 1. the envelope holds a receipt and an Ed25519 receipt key of the keyset signed it      `open_receipt`
  2. it is version 1 and well formed                                                      `statement.decode`
  3. it names this keyset, its software, and a time inside its window                     `_keyset`
  4. it names a channel key of the keyset; and this exchange's key and `enc`              `_channel`
@@ -80,7 +80,7 @@ def check_steps(
     checks: Checks,
 ) -> Receipt:
     """Every step, with step 5 as given: a policy compares models by the name they were asked by (`verify`)."""
-    receipt = _open(envelope, keyset, checks=checks)
+    receipt = open_receipt(envelope, signing_keys(keyset, dsse.SignatureAlgorithm.ED25519), checks=checks)
     _keyset(receipt, keyset, checks=checks)
     _channel(receipt, keyset, enc=enc, key_config=key_config, checks=checks)
     model(receipt, checks)
@@ -95,9 +95,8 @@ def signing_keys(keyset: Keyset, alg: dsse.SignatureAlgorithm) -> tuple[dsse.Pub
     return tuple(key for key in keyset.receipt_keys if key.alg is alg)
 
 
-def _open(envelope: bytes, keyset: Keyset, *, checks: Checks) -> Receipt:
-    """Steps 1 and 2. The payload is parsed only after a signature over it has verified."""
-    keys = signing_keys(keyset, dsse.SignatureAlgorithm.ED25519)
+def open_receipt(envelope: bytes, keys: tuple[dsse.PublicKey, ...], *, checks: Checks) -> Receipt:
+    """Steps 1 and 2. The payload is parsed only after a signature over it, by one of these Ed25519 keys, has verified."""
     try:
         payload, signer = dsse.verify(envelope, payload_type=statement.PAYLOAD_TYPE, keys=keys, limit=statement.MAX_RECEIPT)
     except dsse.DsseError as error:
@@ -105,6 +104,12 @@ def _open(envelope: bytes, keyset: Keyset, *, checks: Checks) -> Receipt:
         raise ReceiptError(code, found=error.found, wanted=error.wanted) from None
     checks.require(True, Code.RECEIPT_SIGNATURE, "receipt signature", found=signer.keyid, wanted="a receipt key of the keyset")
     return statement.decode(payload, signer=signer)
+
+
+def check_keyset(receipt: Receipt, keyset: Keyset) -> None:
+    """Steps 3 and 4 of an opened receipt, without its exchange: for leaves of a log (`whole`)."""
+    _keyset(receipt, keyset, checks=Checks())
+    _channel(receipt, keyset, enc=None, key_config=None, checks=Checks())
 
 
 def _keyset(receipt: Receipt, keyset: Keyset, *, checks: Checks) -> None:

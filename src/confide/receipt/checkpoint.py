@@ -84,6 +84,18 @@ def verify_checkpoint(envelope: bytes, *, keys: Sequence[dsse.PublicKey]) -> Che
     return checkpoint
 
 
+def unverified_checkpoint(envelope: bytes) -> Checkpoint:
+    """What a checkpoint says before any signature is checked: for whoever hands it on, as a node does with another boot's log.
+
+    Raises:
+        ReceiptError: `log.malformed` or `log.version`.
+    """
+    try:
+        return _decode(dsse.unverified_payload(envelope, payload_type=PAYLOAD_TYPE, limit=MAX_CHECKPOINT))
+    except dsse.DsseError as error:
+        raise ReceiptError(Code.LOG_MALFORMED, found=error.found, wanted=error.wanted) from None
+
+
 def verify_growth(first: Checkpoint, second: Checkpoint, *, path: Sequence[bytes]) -> None:
     """Raise unless `second` is a later state of the log of `first`: same log, nothing dropped, nothing after a closing checkpoint.
 

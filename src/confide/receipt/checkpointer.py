@@ -1,9 +1,11 @@
 """When checkpoints are made: at most one a second, because an ML-DSA-65 signature costs 0.5 to 1.5 ms (DESIGN section 6).
 
 A receipt is provable once a checkpoint covers it; until then the answer is `log.pending`, to be asked again. `now` is an argument.
-Left to others: the routes that hand proofs out (`server`), and keeping checkpoints on disk (a later issue).
+A log that is kept on a disk signs no more than what is there: its keeper asks `due`, writes the leaves, and then gives `sign` their
+number. Left to others: the routes that hand proofs out and the disk (`server`).
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from confide.codes import Code
@@ -11,7 +13,8 @@ from confide.errors import ReceiptError
 from confide.formats import dsse
 from confide.receipt.checkpoint import Checkpoint, log_id, sign_checkpoint
 from confide.receipt.log import Log
-from confide.receipt.proof import LogProof
+from confide.receipt.proof import BatchProof, ConsistencyProof, LogProof
+from confide.receipt.proving import grown, prove, require_leaves
 
 INTERVAL = timedelta(seconds=1)
 
@@ -23,41 +26,60 @@ class Checkpointer:
         self._log = log
         self._keys = keys
         self._interval = interval
-        self._id = log_id([key.public for key in keys])
         self._latest: tuple[Checkpoint, bytes] | None = None
         self._signed_at: datetime | None = None
+        self.log_id = log_id([key.public for key in keys])
+
+    @property
+    def covered(self) -> int:
+        """How many leaves the latest checkpoint covers."""
+        return 0 if self._latest is None else self._latest[0].size
+
+    def due(self, now: datetime) -> bool:
+        """Whether a new checkpoint is to be made: there is none, or the log grew and the last one is old enough."""
+        latest, signed_at = self._latest, self._signed_at
+        if latest is None or signed_at is None:
+            return True
+        waiting = timedelta(0) <= now - signed_at < self._interval  # a clock that was set back does not stop checkpoints
+        return latest[0].size != self._log.size and not waiting
+
+    def sign(self, now: datetime, *, size: int | None = None, closing: bool = False) -> bytes:
+        """A checkpoint of the first `size` leaves, by default all. It is the latest from here on."""
+        size = self._log.size if size is None else size
+        time = now if self._latest is None else max(now, self._latest[0].time)  # spec/10-log.md: times do not go back
+        checkpoint = Checkpoint(self.log_id, size, self._log.root(size), time, closing)
+        self._latest, self._signed_at = (checkpoint, sign_checkpoint(checkpoint, keys=self._keys)), now
+        return self._latest[1]
 
     def latest(self, now: datetime) -> bytes:
-        """The envelope of the latest checkpoint: a new one when the log grew and the last one is old enough."""
-        return self._head(now)[1]
+        """The envelope of the latest checkpoint: a new one when it is due."""
+        return self.sign(now) if self.due(now) else self._head()[1]
 
     def close(self, now: datetime) -> bytes:
         """Close the log and sign its closing checkpoint, which stays the latest."""
         self._log.close()
-        return self._sign(now, closing=True)[1]
+        return self.sign(now, closing=True)
 
     def prove(self, index: int, now: datetime) -> LogProof:
-        """The proof that the receipt at `index` is in the log.
+        """The proof that the receipt at `index` is in the log, under a new checkpoint where one is due.
 
         Raises:
             ReceiptError: `log.index` when there is no such leaf, `log.pending` when no checkpoint covers it yet.
         """
-        if not 0 <= index < self._log.size:
-            raise ReceiptError(Code.LOG_INDEX, found=f"index {index}", wanted=f"a leaf of {self._log.size}")
-        checkpoint, envelope = self._head(now)
-        if index >= checkpoint.size:
-            raise ReceiptError(Code.LOG_PENDING, found=f"a checkpoint of {checkpoint.size}", wanted=f"one of {index + 1}")
-        return LogProof(envelope, index, checkpoint.size, tuple(self._log.inclusion(index, checkpoint.size)))
+        require_leaves(self._log, (index,))
+        self.latest(now)
+        return self.prove_all((index,)).proof(index)
 
-    def _head(self, now: datetime) -> tuple[Checkpoint, bytes]:
-        latest, signed_at = self._latest, self._signed_at
-        if latest is None or signed_at is None:
-            return self._sign(now)
-        waiting = timedelta(0) <= now - signed_at < self._interval  # a clock that was set back does not stop checkpoints
-        return latest if latest[0].size == self._log.size or waiting else self._sign(now)
+    def prove_all(self, indices: Iterable[int]) -> BatchProof:
+        """The same for many receipts, under the latest checkpoint that there is."""
+        checkpoint, envelope = self._head()
+        return prove(self._log, envelope, checkpoint.size, indices)
 
-    def _sign(self, now: datetime, *, closing: bool = False) -> tuple[Checkpoint, bytes]:
-        time = now if self._latest is None else max(now, self._latest[0].time)  # spec/10-log.md: times do not go back
-        checkpoint = Checkpoint(self._id, self._log.size, self._log.root(), time, closing)
-        self._latest, self._signed_at = (checkpoint, sign_checkpoint(checkpoint, keys=self._keys)), now
+    def grown(self, first: int, second: int) -> ConsistencyProof:
+        """The proof that the log of `first` leaves became that of `second`, both under a checkpoint; `log.index` otherwise."""
+        return grown(self._log, self.covered, first, second)
+
+    def _head(self) -> tuple[Checkpoint, bytes]:
+        if self._latest is None:
+            raise ReceiptError(Code.LOG_PENDING, found="no checkpoint", wanted="a first one")
         return self._latest
