@@ -89,6 +89,33 @@ def parse_admission(payload: bytes) -> Admission:
     return Admission(bytes.fromhex(parsed.node_id), parsed.node_key, parsed.platform_id or "", parsed.place, not_before, not_after)
 
 
+def signed_admission(envelope: bytes, *, authority_key: dsse.PublicKey) -> Admission:
+    """What the owner signed, before it is compared with any node.
+
+    Raises:
+        EvidenceError: `admission.signature`, and what `parse_admission` raises.
+    """
+    return parse_admission(_signed_payload(envelope, authority_key, Checks()))
+
+
+def require_newer(admission: Admission, held: Admission | None) -> None:
+    """A later admission takes the place of the one that a node holds, never the other way round (ADM-10).
+
+    Later is the one that begins later; of two that begin together, the one that ends later. So a copy of an old admission cannot
+    be used to cut a new one short, while the owner may shorten one by signing it anew.
+
+    Raises:
+        EvidenceError: `admission.older`.
+    """
+    if held is not None and _age(admission) < _age(held):
+        found, wanted = (f"{format_time(each.not_before)} to {format_time(each.not_after)}" for each in (admission, held))
+        raise EvidenceError(Code.ADMISSION_OLDER, found=found, wanted=f"one that begins and ends no earlier than {wanted}")
+
+
+def _age(admission: Admission) -> tuple[datetime, datetime]:
+    return admission.not_before, admission.not_after
+
+
 def verify_admission(
     envelope: bytes,
     *,

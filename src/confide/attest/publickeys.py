@@ -5,6 +5,7 @@ bytes to use them. `attest` does not import it, so that evidence can be judged w
 a keyset (`keyset`).
 """
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -26,6 +27,7 @@ KNOWN_AEADS = frozenset({0x0001, 0x0002, 0x0003})  # AES-128-GCM, AES-256-GCM, C
 PUBLIC_KEY_SIZES = {dsse.SignatureAlgorithm.ED25519: 32, dsse.SignatureAlgorithm.ML_DSA_65: 1952}
 _ALGORITHMS = {alg.value: alg for alg in dsse.SignatureAlgorithm}
 _PREFIX = 3  # bytes of key id and KEM
+_KEY_TEXT = re.compile(r"\A([a-z0-9-]{1,32}):((?:[0-9a-f]{2}){1,4096})\Z")
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,21 @@ def public_key(key: KeyMembers) -> dsse.PublicKey:
     if alg is None or len(raw) != PUBLIC_KEY_SIZES[alg]:
         raise EvidenceError(Code.KEYSET_KEY, found=f"{key.alg}, {len(raw)} bytes", wanted="a known algorithm and its length")
     return dsse.PublicKey(alg, raw)
+
+
+def key_text(key: dsse.PublicKey) -> str:
+    """A key as policies, settings and people write it: `ed25519:<hex>`."""
+    return f"{key.alg.value}:{key.raw.hex()}"
+
+
+def parse_key_text(text: str) -> dsse.PublicKey:
+    """`ed25519:<64 hex>` or `ml-dsa-65:<3904 hex>`, in lower case; `keyset.key` otherwise."""
+    match = _KEY_TEXT.match(text)
+    alg = _ALGORITHMS.get(match[1]) if match else None
+    if match is None or alg is None or len(match[2]) != 2 * PUBLIC_KEY_SIZES[alg]:
+        wanted = "ed25519:<64 hex> or ml-dsa-65:<3904 hex>"
+        raise EvidenceError(Code.KEYSET_KEY, found=f"{len(text)} characters of another form", wanted=wanted)
+    return dsse.PublicKey(alg, bytes.fromhex(match[2]))
 
 
 def require_distinct(what: str, values: Sequence[Hashable]) -> None:

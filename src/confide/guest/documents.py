@@ -55,7 +55,9 @@ class DocumentSource:
         self, *, tee: Tee, keyset: Keyset, limits: DocumentLimits | None = None, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._tee, self._keyset, self._limits, self._now = tee, keyset, limits or DocumentLimits(), now
+        self._admission: bytes | None = None
         self._cached: _Cached | None = None
+        self._quoted: tuple[Quote, datetime] | None = None
         self._refreshing: asyncio.Task[_Cached] | None = None
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._gathering: asyncio.Task[None] | None = None
@@ -91,6 +93,12 @@ class DocumentSource:
             self._gathering = asyncio.create_task(self._gather())
         return await asyncio.shield(waiter)
 
+    def set_admission(self, envelope: bytes | None) -> None:
+        """From now on documents carry this admission, or none. The TEE's evidence does not cover it, so no quote is needed."""
+        self._admission = envelope
+        if self._quoted is not None:
+            self._cached = self._keep(*self._quoted)
+
     async def close(self) -> None:
         """Stop gathering; whoever still waits gets `guest.quote`."""
         for task in (self._gathering, self._refreshing):
@@ -103,8 +111,12 @@ class DocumentSource:
     async def _refresh(self) -> _Cached:
         quote = await self._quote(NO_NONCES)
         stale_at = min(self._now() + self._limits.max_age, quote.fresh_until - RENEW_BEFORE)
-        self._cached = _Cached(self._document(quote, NO_NONCES, None), stale_at)
+        self._quoted = quote, stale_at
+        self._cached = self._keep(quote, stale_at)
         return self._cached
+
+    def _keep(self, quote: Quote, stale_at: datetime) -> _Cached:
+        return _Cached(self._document(quote, NO_NONCES, None), stale_at)
 
     async def _gather(self) -> None:
         """One quote per round over all nonces that wait when it starts, until none wait."""
@@ -154,6 +166,7 @@ class DocumentSource:
             nonce_path=path,
             evidence=(quote.evidence,),
             endorsements=quote.endorsements,
+            admission=self._admission,
             issued_at=self._now().replace(microsecond=0),
         )
 

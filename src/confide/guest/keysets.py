@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from confide.attest.keyset import Isolation, Keyset, Role, build_keyset
+from confide.formats import dsse
 from confide.guest.keys import NodeKeys
 
 CLOCK_SKEW = timedelta(minutes=5)  # hosts own clocks (DESIGN section 4): a client slightly behind must not refuse a fresh boot
@@ -22,6 +23,7 @@ class Boot:
     isolation: Isolation
     models: Mapping[str, bytes]
     lifetime: timedelta
+    authority_key: dsse.PublicKey | None = None
 
 
 def make_keyset(keys: NodeKeys, boot: Boot, *, now: datetime) -> Keyset:
@@ -35,6 +37,7 @@ def make_keyset(keys: NodeKeys, boot: Boot, *, now: datetime) -> Keyset:
         software_digest=boot.software_digest,
         config_digest=boot.config_digest,
         isolation=boot.isolation,
+        authority_key=boot.authority_key,
         models=boot.models,
         not_before=start - CLOCK_SKEW,
         not_after=start + boot.lifetime,

@@ -14,9 +14,9 @@ from msgspec import Meta
 
 from confide.attest.constraints import Ignored
 from confide.attest.keyset import Isolation, Role
-from confide.attest.publickeys import PUBLIC_KEY_SIZES
+from confide.attest.publickeys import parse_key_text
 from confide.codes import Code
-from confide.errors import PolicyError
+from confide.errors import EvidenceError, PolicyError
 from confide.formats import dsse, strictjson
 from confide.formats.fields import Hex32, Line, Name, parse_time
 from confide.policy import snp
@@ -30,7 +30,6 @@ Skip = Literal["unsafe_ignored"]
 _Digests = Annotated[list[Hex32], Meta(min_length=1, max_length=MAX_LIST)]
 _Flag = bool | Skip
 _AGE = re.compile(r"\A([1-9][0-9]{0,4})([hd])\Z")
-_KEY = re.compile(r"\A([a-z0-9-]{1,32}):([0-9a-f]{2,8192})\Z")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -157,12 +156,10 @@ def _authority_key(value: str | None) -> dsse.PublicKey | Ignored | None:
 
 def parse_key(value: str) -> dsse.PublicKey:
     """`ed25519:<64 hex>` or `ml-dsa-65:<3904 hex>`."""
-    match = _KEY.match(value)
-    sizes = {alg.value: (alg, size) for alg, size in PUBLIC_KEY_SIZES.items()}
-    alg, size = sizes.get(match[1], (None, 0)) if match else (None, 0)
-    if match is None or alg is None or len(match[2]) != 2 * size:
-        raise shape("key", f"{value[:16]!r}, {len(value)} characters", "'ed25519:<64 hex>' or 'ml-dsa-65:<3904 hex>'")
-    return dsse.PublicKey(alg, bytes.fromhex(match[2]))
+    try:
+        return parse_key_text(value)
+    except EvidenceError as error:
+        raise shape("key", f"{value[:16]!r}, {len(value)} characters", error.wanted) from None
 
 
 def _age(value: str | None) -> timedelta | Ignored | None:

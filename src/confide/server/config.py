@@ -27,6 +27,7 @@ MAX_CONFIG_FILE = 1 << 20  # bytes
 MAX_MODELS = 64
 ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}\Z"  # stands in URLs and receipts
 DIGEST = r"^[0-9a-f]{64}\Z"
+KEY = r"^(|ed25519:[0-9a-f]{64}|ml-dsa-65:[0-9a-f]{3904})\Z"
 _DOMAIN = "confide/v1/config"
 
 Count = Annotated[int, Meta(ge=1, le=1 << 20)]
@@ -99,6 +100,12 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     checkpoint_path: Annotated[str, Meta(max_length=4096, description="File for the log's closing checkpoint; empty for none")] = ""
     tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
     keyset_hours: Annotated[int, Meta(ge=1, le=8760, description="How long the keys of a boot are valid")] = 168
+    authority_key: Annotated[
+        str, Meta(pattern=KEY, description="The owner's key, `ed25519:<hex>`, whose admissions the node shows; empty for none")
+    ] = ""
+    collateral_dir: Annotated[
+        str, Meta(max_length=4096, description="Folder with vendor certificates and lists that the host does not give; empty for none")
+    ] = ""
     document_seconds: Annotated[int, Meta(ge=1, le=86_400, description="Largest age of the evidence served without a nonce")] = 3600
     pad_responses: Annotated[bool, Meta(description="Pad answers to length buckets")] = True
     access_log: Annotated[bool, Meta(description="Log one line of sizes and durations per sealed request")] = False
@@ -119,7 +126,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return hashlib.sha256(self.effective(models)).digest()
 
 
-PLACEMENT = ("host", "port", "workers", "checkpoint_path")
+PLACEMENT = ("host", "port", "workers", "checkpoint_path", "collateral_dir")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

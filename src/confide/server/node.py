@@ -20,9 +20,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from confide.attest.keyset import Isolation, Keyset
+from confide.attest.publickeys import parse_key_text
 from confide.codes import Code
 from confide.engine.engine import Engine
 from confide.engine.package import Package, open_package
+from confide.guest.admissions import Admissions
 from confide.guest.documents import DocumentLimits, DocumentSource, utc_now
 from confide.guest.keys import NodeKeys
 from confide.guest.keysets import Boot, make_keyset
@@ -58,6 +60,7 @@ class Node:
     key_store: KeyStore = field(repr=False)
     engine: Engine = field(repr=False)
     proof: Proof = field(repr=False)
+    admissions: Admissions = field(repr=False)
     standing: "Standing" = field(repr=False)
     closing_checkpoint: bytes | None = None
 
@@ -71,6 +74,7 @@ class Node:
         self.closing_checkpoint = self.proof.close()
         _keep(self.config.checkpoint_path, self.closing_checkpoint)
         self.standing.close()
+        self.admissions.close()
         self.key_store.retire_all()
         self.keys.wipe()
         await self.documents.close()
@@ -99,7 +103,9 @@ async def prepare_node(
         await engine.start()
         models = Models([served(alias, await engine.load(package)) for alias, package in packages.items()])
         keys = NodeKeys()
+        authority_key = parse_key_text(config.authority_key) if config.authority_key else None
         boot = Boot(
+            authority_key=authority_key,
             software_digest=software,
             config_digest=config.digest(digests),
             isolation=Isolation(engine.isolation),
@@ -110,7 +116,10 @@ async def prepare_node(
         documents = DocumentSource(tee=device, keyset=keyset, limits=_document_limits(config), now=now)
         await documents.current()
     proof = Proof(keys=keys, engine=engine.identity, now=now)
-    parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now)
+    admissions = Admissions(
+        authority_key=authority_key, keyset=lambda: keyset, tee=device, now=now, publish=documents.set_admission
+    )
+    parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions)
     inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)
     store = _key_store(keys, capacity=config.limits.replay_entries)
     outer = app or OuterApp(config.limits, access_log=config.access_log)
@@ -136,6 +145,7 @@ async def prepare_node(
         key_store=store,
         engine=engine,
         proof=proof,
+        admissions=admissions,
         standing=standing,
     )
 

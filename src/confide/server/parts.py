@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from confide.engine.engine import Engine
+from confide.guest.admissions import Admissions
 from confide.server.config import NodeConfig
 from confide.server.models import Models
 from confide.server.proof import Proof
@@ -19,3 +20,4 @@ class Parts:
     engine: Engine
     proof: Proof
     now: Callable[[], datetime]
+    admissions: Admissions

@@ -4,10 +4,10 @@ Every one of them is reached through `server.inner`, which demands the in-proces
 """
 
 from confide.server.parts import Parts
-from confide.server.routes import models, pipelines, receipts
+from confide.server.routes import admission, models, pipelines, receipts
 from confide.server.routing import Route
 
 
 def inner_routes(parts: Parts) -> tuple[Route, ...]:
     """Every inner route of a node."""
-    return tuple(route for module in (models, pipelines, receipts) for route in module.routes(parts))
+    return tuple(route for module in (admission, models, pipelines, receipts) for route in module.routes(parts))

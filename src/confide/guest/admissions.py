@@ -1,0 +1,104 @@
+"""The admission that this node shows: taken from its owner, put into its documents, dropped when it ends (spec/05-admission.md).
+
+Whoever delivers an admission needs no token: the signature of the authority key, which is in the measured configuration, is the
+authorisation. The node checks what a client will check, against its own keyset and its own evidence, so that it never shows one that
+clients refuse; a later one replaces an earlier one at once and never the other way round. A clock that the host sets can drop an
+admission too early or too late; clients judge its end by their own clock. Left to others: delivering it (`client.admission`), HTTP
+(`server.routes.admission`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from confide.attest.admission import Admission, require_newer, signed_admission, verify_admission
+from confide.attest.checks import Checks
+from confide.attest.evidence import Evidence, Kind
+from confide.attest.keyset import Keyset
+from confide.attest.snp.layout import parse_report
+from confide.codes import Code
+from confide.errors import EvidenceError
+from confide.formats import dsse
+from confide.guest.tee import REPORT_DATA_SIZE, Tee
+
+Publish = Callable[[bytes | None], object]
+LOOK_SECONDS = 60.0
+
+
+class Admissions:
+    """Holds at most one admission. Lives on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        authority_key: dsse.PublicKey | None,
+        keyset: Callable[[], Keyset],
+        tee: Tee,
+        now: Callable[[], datetime],
+        publish: Publish,
+    ) -> None:
+        self._authority_key, self._keyset, self._tee, self._now, self._publish = authority_key, keyset, tee, now, publish
+        self._held: tuple[bytes, Admission] | None = None
+        self._platform_id: str | None = None
+        self._taking = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def take(self, envelope: bytes) -> Admission:
+        """Check `envelope` and show it from now on.
+
+        Raises:
+            EvidenceError: an `admission` code; what was shown before stays.
+            GuestError: the TEE does not say on which platform it is.
+        """
+        key = self._authority_key
+        if key is None:
+            raise EvidenceError(Code.ADMISSION_AUTHORITY, found="none", wanted="an authority_key in the node's configuration")
+        signed_admission(envelope, authority_key=key)  # a stranger's costs the device no quote
+        async with self._taking:
+            admission = self._verified(envelope, key, platform_id=await self._platform())
+            held = self.current()
+            require_newer(admission, held[1] if held else None)
+            self._held = envelope, admission
+            self._publish(envelope)
+            self._watch()
+        return admission
+
+    def current(self) -> tuple[bytes, Admission] | None:
+        """The envelope and what it says; None, and no longer shown, from its end on."""
+        if self._held is not None and self._now() >= self._held[1].not_after:
+            self._held = None
+            self._publish(None)
+        return self._held
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _watch(self) -> None:
+        """Drop it when it ends. Looks at the clock once a minute at least: a timer does not see it being set."""
+        self.close()
+        held = self.current()
+        if held is not None:
+            seconds = (held[1].not_after - self._now()).total_seconds()
+            self._timer = asyncio.get_running_loop().call_later(min(max(seconds, 0.001), LOOK_SECONDS), self._watch)
+
+    async def _platform(self) -> str:
+        if self._platform_id is None:
+            quote = await asyncio.to_thread(self._tee.quote, bytes(REPORT_DATA_SIZE))
+            self._platform_id = platform_of(quote.evidence)
+        return self._platform_id
+
+    def _verified(self, envelope: bytes, key: dsse.PublicKey, *, platform_id: str) -> Admission:
+        keyset, now = self._keyset(), self._now()
+        return verify_admission(
+            envelope, keyset=keyset, authority_key=key, now=now, platform_id=platform_id, checks=Checks()
+        )
+
+
+def platform_of(evidence: Evidence) -> str:
+    """The platform as a verifier will read it from this node's own evidence (`Claims.platform_id`); empty where it is hidden."""
+    if evidence.kind != Kind.SNP.value:
+        raise EvidenceError(Code.EVIDENCE_KIND, found=evidence.kind[:40], wanted=Kind.SNP.value)
+    report = parse_report(evidence.items.get("report", b""))
+    return report.chip_id.hex() if any(report.chip_id) else ""
