@@ -1,10 +1,10 @@
 """The admission that this node shows: taken from its owner, put into its documents, dropped when it ends (spec/05-admission.md).
 
 Whoever delivers an admission needs no token: the signature of the authority key, which is in the measured configuration, is the
-authorisation. The node checks what a client will check, against its own keyset and its own evidence, so that it never shows one that
-clients refuse; a later one replaces an earlier one at once and never the other way round. A clock that the host sets can drop an
-admission too early or too late; clients judge its end by their own clock. Left to others: delivering it (`client.admission`), HTTP
-(`server.routes.admission`).
+authorisation. The node checks what a client will check, against its own keyset and its own evidence, so that it never shows one
+that clients refuse; a later one replaces an earlier one at once and never the other way round. A clock that the host sets can drop
+an admission too early or too late; clients judge its end by their own clock. Left to others: delivering it (`client.admission`),
+HTTP (`server.routes.admission`).
 """
 
 import asyncio
@@ -91,9 +91,7 @@ class Admissions:
 
     def _verified(self, envelope: bytes, key: dsse.PublicKey, *, platform_id: str) -> Admission:
         keyset, now = self._keyset(), self._now()
-        return verify_admission(
-            envelope, keyset=keyset, authority_key=key, now=now, platform_id=platform_id, checks=Checks()
-        )
+        return verify_admission(envelope, keyset=keyset, authority_key=key, now=now, platform_id=platform_id, checks=Checks())
 
 
 def platform_of(evidence: Evidence) -> str:

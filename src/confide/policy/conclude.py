@@ -17,7 +17,7 @@ from confide.policy.model import Policy, PolicyRef
 from confide.policy.record import Record
 from confide.policy.rollback import RollbackState
 from confide.policy.rules import Holder
-from confide.policy.verdict import Custody, HistoricVerdict, Section, Unbound, Verdict
+from confide.policy.verdict import AdmittingVerdict, Custody, HistoricVerdict, Section, Unbound, Verdict
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Verified:
 
 
 class _Common(TypedDict):
-    """The members that both kinds of verdict share."""
+    """The members that all kinds of verdict share."""
 
     policy: PolicyRef
     keyset: Keyset
@@ -55,6 +55,13 @@ def verdict(verified: Verified | None, record: Record, *, rollback: RollbackStat
     policy = verified.policy
     state = rollback.advance(policy, verified.keyset, verified.claims)
     return Verdict(**_common(verified, record), require=policy.require, models=policy.models, rollback=state)
+
+
+def admitting(verified: Verified | None, record: Record, *, rollback: RollbackState) -> AdmittingVerdict:
+    """A verdict about now but for the admission."""
+    verified = _held(verified, record)
+    state = rollback.advance(verified.policy, verified.keyset, verified.claims)
+    return AdmittingVerdict(**_common(verified, record), require=verified.policy.require, rollback=state)
 
 
 def past(verified: Verified | None, record: Record) -> HistoricVerdict:

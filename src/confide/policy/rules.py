@@ -157,10 +157,18 @@ def custody(
     *,
     entries: Sequence[AcceptEntry],
     now: datetime,
+    admitting: bool,
     checks: Checks,
 ) -> Holder:
-    """Step 10: an admission where the policy asks for one, or chip allow-lists; `custody: not checked` is said aloud."""
-    admission = _admission(policy, document, claims, now=now, checks=checks)
+    """Step 10: an admission where the policy asks for one, or chip allow-lists; `custody: not checked` is said aloud.
+
+    Who is about to admit the node looks for no admission (`admitting`), which is said aloud too.
+    """
+    admission = None
+    if admitting:
+        checks.skip("admission", "this verification is for admitting the node; it opens no channel for requests")
+    else:
+        admission = _admission(policy, document, claims, now=now, checks=checks)
     listed = bool(entries) and all(entry.constraints.chip_ids is not None for entry in entries)
     if admission is None and not listed:
         checks.skip("custody", "neither an admission nor a chip allow-list says in whose hands the machine is")

@@ -1,7 +1,8 @@
 """Verdicts: what a verification concluded, frozen, with everything that was checked, relaxed and left unchecked.
 
-Two types, so that time cannot be confused: a `Verdict` is about now and opens channels until it expires; a `HistoricVerdict` is
-about another time and has no keys to seal to. Functions downstream take a verdict, so that unverified data cannot reach them.
+Three types, so that nothing can be confused: a `Verdict` is about now and opens channels until it expires; a `HistoricVerdict` is
+about another time and has no keys to seal to; an `AdmittingVerdict` lacks the admission that is about to be given. Functions
+downstream take a verdict, so that unverified data cannot reach them.
 Left to others: how verdicts come about (`verify`) and how they read (`text`).
 """
 
@@ -99,11 +100,10 @@ class VerdictBase:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Verdict(VerdictBase):
-    """A verdict about now. `rollback` is the state to keep for the next verification."""
+class LiveVerdict(VerdictBase):
+    """What both verdicts about now hold. `rollback` is the state to keep for the next verification."""
 
     require: Requirements
-    models: Mapping[str, tuple[bytes, ...]]
     rollback: RollbackState
 
     def require_usable(self, now: datetime) -> None:
@@ -116,6 +116,20 @@ class Verdict(VerdictBase):
         """The key configurations that the policy allows, post-quantum first (RFC 9458 section 3)."""
         ordered = sorted(self.keyset.ohttp_keys, key=lambda key: key.kem_id != KEM_XWING)
         return tuple(key.config for key in ordered if key.kem_id == KEM_XWING or not self.require.post_quantum)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Verdict(LiveVerdict):
+    """A verdict about now, which opens channels."""
+
+    models: Mapping[str, tuple[bytes, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AdmittingVerdict(LiveVerdict):
+    """Everything that the policy wants but the admission, which its owner is about to give. Being no `Verdict`, it opens no channel
+    for requests: an admission may be delivered to its keys, and nothing else.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -1,8 +1,8 @@
 """The whole verification, once for programs and once for people (spec/07-verify.md).
 
 `verify()` raises the first failure; `explain()` runs the same steps with a lenient record and tells every check. `verify_as_of()`
-judges as of another time and returns another type. Pure: the document, the policy, `now`, the caller's nonce, the pinned roots and
-the rollback state are arguments.
+judges as of another time, `verify_for_admission()` without the admission, and both return another type. Pure: the document, the
+policy, `now`, the caller's nonce, the pinned roots and the rollback state are arguments.
 
 Steps, in the order in which a strict record meets them:
 
@@ -42,7 +42,7 @@ from confide.policy.instants import aware
 from confide.policy.model import AcceptEntry, Policy
 from confide.policy.record import Record
 from confide.policy.rollback import RollbackState
-from confide.policy.verdict import HistoricVerdict, Stage, Unbound, Verdict
+from confide.policy.verdict import AdmittingVerdict, HistoricVerdict, Stage, Unbound, Verdict
 
 HISTORIC = Unbound("judged as of another time, without the caller's nonce")
 
@@ -68,6 +68,27 @@ def verify(
     question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=rollback)
     record = Record(strict=True)
     return conclude.verdict(_run(question, document, record), record, rollback=question.seen)
+
+
+def verify_for_admission(
+    document: bytes,
+    policy: Policy,
+    *,
+    now: datetime,
+    nonce: bytes | Unbound,
+    roots: Roots,
+    rollback: RollbackState | None = None,
+) -> AdmittingVerdict:
+    """The verdict of an owner who is about to admit the node: all that `policy` wants but the admission, which is not looked at.
+
+    It is of another type than `verify` gives, and lists the admission under what was not checked: no request can be sent on it.
+
+    Raises:
+        ConfideError: as `verify`.
+    """
+    question = _Question(policy, now=aware(now), nonce=nonce, roots=roots, rollback=rollback, admitting=True)
+    record = Record(strict=True)
+    return conclude.admitting(_run(question, document, record), record, rollback=question.seen)
 
 
 def verify_as_of(
@@ -126,6 +147,7 @@ class _Question:
     roots: Roots
     rollback: RollbackState | None
     historic: bool = False
+    admitting: bool = False
 
     def __post_init__(self) -> None:
         bound.require_form(self.nonce)
@@ -233,7 +255,9 @@ def _judge(
     run(Stage.POLICY, lambda checks: rules.models(policy, keyset, checks=checks))
     holder = run(
         Stage.POLICY,
-        lambda checks: rules.custody(policy, document, claims, entries=entries, now=question.now, checks=checks),
+        lambda checks: rules.custody(
+            policy, document, claims, entries=entries, now=question.now, admitting=question.admitting, checks=checks
+        ),
     )
     if not question.historic:
         run(Stage.POLICY, lambda checks: question.seen.check_node(policy, keyset, claims, checks=checks))

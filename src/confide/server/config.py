@@ -104,7 +104,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         str, Meta(pattern=KEY, description="The owner's key, `ed25519:<hex>`, whose admissions the node shows; empty for none")
     ] = ""
     collateral_dir: Annotated[
-        str, Meta(max_length=4096, description="Folder with vendor certificates and lists that the host does not give; empty for none")
+        str,
+        Meta(max_length=4096, description="Folder with vendor certificates and lists that the host does not give; empty for none"),
     ] = ""
     document_seconds: Annotated[int, Meta(ge=1, le=86_400, description="Largest age of the evidence served without a nonce")] = 3600
     pad_responses: Annotated[bool, Meta(description="Pad answers to length buckets")] = True
