@@ -504,7 +504,7 @@ class Code(Enum):
     NODE_INTERNAL = ("node.internal", Exit.INTERNAL, Remedy.RETRY, "the node failed; its own log says where")
 
     # owner, upload, alias: packages that come through the channel (server/)
-    OWNER_TOKEN = ("owner.token", Exit.MISUSE, Remedy.FIX, "the request carries no token of an owner of this node")
+    NODE_OWNER = ("node.owner", Exit.MISUSE, Remedy.FIX, "the request carries no token of an owner of this node")
     OWNER_QUOTA = ("owner.quota", Exit.MISUSE, Remedy.FIX, "the owner has as much on the node as the node allows")
     OWNER_PACKAGE = ("owner.package", Exit.MISUSE, Remedy.FIX, "the owner has no package of this digest on the node")
     UPLOAD_OFF = ("upload.off", Exit.MISUSE, Remedy.FIX, "the node takes no uploads")

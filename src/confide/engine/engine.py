@@ -2,18 +2,20 @@
 
     run  -> jobs.payload (bounds, codes) -> queue -> _pump -> a lane, one worker each (lane.py) -> Result
     load -> sealed memory files -> every lane in turn -> LoadedModel
+    unload -> no new requests -> those admitted finish -> every lane in turn
 
 The queue is bounded by count, bytes and time. When a worker dies, the requests it had fail with `engine.worker_died`, and another
 starts and loads the same packages. A package that kills workers while they load is given up. All methods belong to one event loop.
-Left to others: processes (`process.py`), messages (`wire.py`), the work itself (`worker.py`).
+Left to others: processes (`process.py`), messages (`wire.py`), the work itself (`worker.py`), more than one owner (`pool.py`).
 """
 
 import asyncio
 import os
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -31,6 +33,7 @@ from confide.errors import EngineError
 
 MAX_MODELS = 64
 _SWEEP_SECONDS = 0.25  # at least; a wake-up costs 0.2 ms, so none without a bound to look at
+_POLL_SECONDS = 0.005
 _MAX_BACKOFF = 5.0
 _MAX_LOAD_CRASHES = 2
 _NO_PARAMETERS: Mapping[str, Scalar] = {}
@@ -50,7 +53,7 @@ class Engine:
         self._owner: str | None = None
         self._lanes: list[Lane] = []
         self._models: dict[bytes, Model] = {}
-        self._slots = 0
+        self._slots: set[int] = set()  # taken; freed when no worker knows the package any more
         self._queue: deque[Job] = deque()
         self._queue_bytes = 0
         self._running = False
@@ -110,19 +113,32 @@ class Engine:
             self._require_running()
             self._claim(owner)
             start = perf_counter()
-            model = await asyncio.to_thread(_prepare, package, self._slots)
-            self._slots += 1
+            model = await self._prepared(package)
             self._models[package.digest] = model
             try:
                 for lane in list(self._lanes):
                     await self._load_into(lane, model)
             except BaseException:
-                self._forget(model)
+                self._leave(model)
+                self._spawn(self._withdraw(model))
                 raise
             model.loaded = replace(model.loaded, load_seconds=perf_counter() - start)
             model.ready = True
             self._pump()
             return model.loaded
+
+    async def unload(self, digest: bytes) -> bool:
+        """Take a package out: no new request is admitted from now on, those admitted finish or fail, then its memory goes back.
+
+        Returns whether it was loaded. Cancelling does not stop it half-way.
+        """
+        async with self._load_lock:
+            model = self._models.get(digest)
+            if model is None:
+                return False
+            self._leave(model)
+            await asyncio.shield(self._spawn(self._withdraw(model)))
+            return True
 
     async def run(self, digest: bytes, inputs: Sequence[str], parameters: Mapping[str, Scalar] = _NO_PARAMETERS) -> Result:
         """Run a loaded package on texts. Cancelling takes the request out of the queue, or drops its answer.
@@ -153,14 +169,15 @@ class Engine:
             task.cancel()
         while self._queue:
             self._take().fail(EngineError(Code.ENGINE_STOPPED))
-        for lane in self._lanes:
+        ended, self._lanes = self._lanes, []
+        for lane in ended:
             lane.end(Code.ENGINE_STOPPED)
-        self._lanes = []
         for model in list(self._models.values()):
-            self._forget(model)
+            self._leave(model)
+            self._close(model)
         self._owner = None
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, *(lane.gone() for lane in ended), return_exceptions=True)
 
     def _require_isolation(self) -> None:
         if self.limits.require_seccomp and "seccomp" not in self.isolation_detail:
@@ -204,7 +221,7 @@ class Engine:
         for lane in self._lanes:
             if not self._queue:
                 return
-            if lane.state is State.IDLE:
+            if lane.state is State.IDLE and not lane.reserved:
                 batch = self._next_batch(lane)
                 if batch:
                     lane.run(batch)
@@ -224,24 +241,66 @@ class Engine:
 
     async def _load_into(self, lane: Lane, model: Model) -> None:
         """Wait until the lane is idle, then load. A lane that dies meanwhile has the package loaded by its successor."""
-        while lane.state is not State.IDLE:
-            if lane.state is State.DEAD:
-                return
-            await asyncio.sleep(0.005)
-        if model.slot in lane.slots:
-            return
         try:
-            await lane.load(model)
+            await self._order(lane, lambda: None if model.slot in lane.slots or model.leaving else lane.load(model))
         except EngineError as error:
             if error.code is not Code.ENGINE_WORKER_DIED:
                 raise
             raise EngineError(Code.ENGINE_LOAD, found="a worker that ended while it loaded", wanted="a loadable package") from None
 
-    def _forget(self, model: Model) -> None:
-        self._models.pop(model.package, None)
-        for descriptor in model.fds:
-            os.close(descriptor)
-        model.fds = ()
+    async def _order(self, lane: Lane, give: Callable[[], "asyncio.Future[None] | None"]) -> None:
+        """Wait until the lane is idle, keeping batches off it, then give it something to do and wait for that. Not if it dies."""
+        lane.reserved += 1
+        try:
+            while lane.state is not State.IDLE:
+                if lane.state is State.DEAD:
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+            done = give()
+        finally:
+            lane.reserved -= 1
+            self._pump()
+        if done is not None:
+            await done
+
+    async def _withdraw(self, model: Model) -> None:
+        """Out of the queue, as its requests are served; then out of every worker that has it, those just starting included."""
+        try:
+            while any(job.model is model for job in self._queue):  # noqa: ASYNC110 - bounded by the queue's own time
+                await asyncio.sleep(_POLL_SECONDS)
+            while holders := [lane for lane in self._lanes if lane.holds(model)]:
+                with suppress(EngineError):  # it died: then it has it no more
+                    lane = holders[0]
+                    await self._order(lane, lambda: lane.unload(model) if model.slot in lane.slots else None)  # noqa: B023 - awaited
+        finally:
+            self._close(model)
+
+    async def _prepared(self, package: Package) -> Model:
+        """The package in memory files. Whoever does not wait for it leaves nothing open."""
+        slot = next(number for number in range(1 << 16) if number not in self._slots)
+        preparing = asyncio.ensure_future(asyncio.to_thread(_prepare, package, slot))
+        self._slots.add(slot)
+        try:
+            return await asyncio.shield(preparing)
+        except BaseException:
+            preparing.add_done_callback(self._drop_prepared)
+            self._slots.discard(slot)
+            raise
+
+    def _drop_prepared(self, preparing: "asyncio.Future[Model]") -> None:
+        if not preparing.cancelled() and preparing.exception() is None:
+            _close_files(preparing.result())
+
+    def _leave(self, model: Model) -> None:
+        """No new request, and no worker that starts, gets it from now on."""
+        model.ready, model.leaving = False, True
+        if self._models.get(model.package) is model:
+            del self._models[model.package]
+
+    def _close(self, model: Model) -> None:
+        """No worker has it: the memory files and the slot are free."""
+        _close_files(model)
+        self._slots.discard(model.slot)
 
     def _new_lane(self) -> Lane:
         return Lane(self.limits, free=lambda _lane: self._pump(), dead=self._lane_died)
@@ -269,10 +328,12 @@ class Engine:
         self._pump()
 
     def _drop_hopeless(self) -> None:
-        """Fail queued requests of packages that were given up."""
-        for job in [job for job in self._queue if job.model.broken]:
+        """Fail queued requests of packages that were given up, or are leaving and have no worker left."""
+        held = set().union(*(lane.slots for lane in self._lanes if lane.state is not State.DEAD))
+        for job in [job for job in self._queue if job.model.broken or (job.model.leaving and job.model.slot not in held)]:
             self._dequeue(job)
-            job.fail(EngineError(Code.ENGINE_LOAD, found="a package that ends its workers", wanted="another package"))
+            found = "a package that ends its workers" if job.model.broken else "a package that was taken out"
+            job.fail(EngineError(Code.ENGINE_LOAD, found=found, wanted="another package"))
 
     async def _sweep(self) -> None:
         """Time bounds: of a batch, a load, a start; and of waiting in the queue."""
@@ -292,16 +353,24 @@ class Engine:
         waiting = [self._queue[0].queued_at + limits.queue_seconds] if self._queue else []
         return min(perf_counter() + shortest, *(lane.deadline for lane in self._lanes), *waiting)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _prepare(package: Package, slot: int) -> Model:
-    """Read, verify and copy into memory files, away from the loop."""
+    """Read, verify and copy into memory files, away from the loop and a piece at a time."""
     manifest = package.manifest
-    files = (package.read(MANIFEST_NAME), package.read(manifest.core.file), package.read(manifest.pre.file))
+    files: list[tuple[int, int]] = []
+    try:
+        for name in (MANIFEST_NAME, manifest.core.file, manifest.pre.file):
+            files.append(memory_file(partial(package.copy, name)))  # noqa: PERF401 - those that are open are closed below
+    except BaseException:
+        for descriptor, _ in files:
+            os.close(descriptor)
+        raise
     loaded = LoadedModel(
         digest=package.digest,
         name=manifest.name,
@@ -312,4 +381,10 @@ def _prepare(package: Package, slot: int) -> Model:
         parts=package.parts,
         load_seconds=0.0,
     )
-    return Model(slot, package.digest, tuple(map(memory_file, files)), tuple(map(len, files)), loaded)
+    return Model(slot, package.digest, tuple(fd for fd, _ in files), tuple(size for _, size in files), loaded)
+
+
+def _close_files(model: Model) -> None:
+    for descriptor in model.fds:
+        os.close(descriptor)
+    model.fds = ()

@@ -21,7 +21,8 @@ class Model:
     fds: tuple[int, ...]  # sealed memory files: manifest, core, tokenizer
     sizes: tuple[int, ...]
     loaded: LoadedModel
-    ready: bool = False
+    ready: bool = False  # every worker has it, and requests are admitted
+    leaving: bool = False  # it is being taken out of the workers
     crashes: int = 0  # workers that died while loading it again
     broken: bool = False
 

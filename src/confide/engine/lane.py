@@ -1,7 +1,7 @@
 """A lane: the place of one worker process, with its state and the batch it has.
 
     STARTING --HELLO--> IDLE --batch--> BUSY --last answer--> IDLE
-                        IDLE --load---> LOADING --LOADED----> IDLE
+                        IDLE --order--> LOADING --LOADED, UNLOADED--> IDLE
     any state --the worker ends, is too slow, or answers nonsense--> DEAD   (the engine then starts another)
 
 A worker's answers are hostile until checked: an answer must be for an open job of this batch, and of exactly the expected length.
@@ -50,7 +50,8 @@ class Lane:
         self.isolation: tuple[str, ...] = ()
         self.slots: set[int] = set()  # packages its worker has loaded
         self.batches = 0
-        self._loading: tuple[Model, asyncio.Future[None]] | None = None
+        self.reserved = 0  # orders that wait for it to be idle; it gets no batch before them
+        self._order: tuple[wire.Kind, Model, asyncio.Future[None]] | None = None  # LOAD or UNLOAD
         self._batch: dict[int, Job] = {}
         self._batch_bytes = 0
         self._sequence = 0
@@ -68,7 +69,11 @@ class Lane:
     @property
     def load_victim(self) -> Model | None:
         """The package that it was loading when it died, if it was."""
-        return self._loading[0] if self._loading else None
+        return self._order[1] if self._order and self._order[0] is wire.Kind.LOAD else None
+
+    def holds(self, model: Model) -> bool:
+        """Whether its worker has the package, or is about to."""
+        return self.state is not State.DEAD and (model.slot in self.slots or self.load_victim is model)
 
     async def started(self) -> None:
         """Wait for HELLO.
@@ -80,12 +85,12 @@ class Lane:
 
     def load(self, model: Model) -> "asyncio.Future[None]":
         """Send LOAD to an idle worker; the future ends with its answer."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._loading = (model, future)
-        self._enter(State.LOADING, self._limits.load_seconds)
-        if not self._process.send(wire.pack_load(model.slot, model.sizes), model.fds):
-            self.end(Code.ENGINE_WORKER_DIED)
-        return future
+        return self._give(wire.Kind.LOAD, model, wire.pack_load(model.slot, model.sizes), model.fds)
+
+    def unload(self, model: Model) -> "asyncio.Future[None]":
+        """Send UNLOAD to an idle worker; the future ends with its answer."""
+        self.slots.discard(model.slot)
+        return self._give(wire.Kind.UNLOAD, model, wire.pack_head(wire.Kind.UNLOAD, model.slot))
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Send a batch to an idle worker."""
@@ -112,11 +117,23 @@ class Lane:
         for job in self._batch.values():
             job.fail(error)
         self._batch = {}
-        for future in (self._hello, self._loading[1] if self._loading else None):
+        for future in (self._hello, self._order[2] if self._order else None):
             if future is not None and not future.done():
                 future.set_exception(error)
                 future.exception()  # retrieved: nobody may be waiting
         self._dead(self)
+
+    async def gone(self) -> None:
+        """After `end`: wait until the kernel has taken the worker's memory back."""
+        await asyncio.to_thread(self._process.wait, 10)
+
+    def _give(self, kind: wire.Kind, model: Model, message: bytes, fds: Sequence[int] = ()) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._order = (kind, model, future)
+        self._enter(State.LOADING, self._limits.load_seconds)
+        if not self._process.send(message, fds):
+            self.end(Code.ENGINE_WORKER_DIED)
+        return future
 
     def _enter(self, state: State, seconds: float) -> None:
         self.state, self.deadline = state, perf_counter() + seconds
@@ -141,8 +158,10 @@ class Lane:
         kind = message[0]
         if kind == wire.Kind.ANSWER and self.state is State.BUSY:
             self._answer(wire.unpack_answer(message))
-        elif kind == wire.Kind.LOADED and self._loading is not None:
-            self._loaded(message, *self._loading)
+        elif kind == wire.Kind.LOADED and self._order is not None and self._order[0] is wire.Kind.LOAD:
+            self._loaded(message, *self._order[1:])
+        elif kind == wire.Kind.UNLOADED and self._order is not None and self._order[0] is wire.Kind.UNLOAD:
+            self._unloaded(message, *self._order[1:])
         elif kind == wire.Kind.HELLO and self.state is State.STARTING:
             self.isolation = tuple(msgspec.json.decode(wire.unpack_head(message)[1], type=list[str])[:16])
             if not self._hello.done():
@@ -155,7 +174,7 @@ class Lane:
         slot, status = wire.unpack_head(message)
         if slot != model.slot or len(status) != 1:
             raise Nonsense
-        self._loading = None
+        self._order = None
         if status[0] == wire.Status.OK:
             self.slots.add(slot)
         if not future.done():
@@ -163,6 +182,14 @@ class Lane:
                 future.set_result(None)
             else:
                 future.set_exception(_load_error(status[0]))
+        self._idle()
+
+    def _unloaded(self, message: bytes, model: Model, future: "asyncio.Future[None]") -> None:
+        if wire.unpack_head(message) != (model.slot, b""):
+            raise Nonsense
+        self._order = None
+        if not future.done():
+            future.set_result(None)
         self._idle()
 
     def _answer(self, answer: wire.Answer) -> None:

@@ -1,8 +1,9 @@
 """Model packages: open, hash, verify, write (spec/11-package.md).
 
-A package is a folder or one `.confide` file. Its digest covers every byte: the SHA-256 of a listing of all files, the manifest
-included, each line `<sha256> <size> <path>`. Opening a package reads and hashes all of it; `Package.read` hashes again, so that
-bytes are never used that differ from those that were judged.
+A package is a folder or one `.confide` file, on a disk or behind anything that reads like one (`open_source`). Its digest covers
+every byte: the SHA-256 of a listing of all files, the manifest included, each line `<sha256> <size> <path>`. Opening one reads
+and hashes all of it, a piece at a time; whoever uses a file hashes it again, so that bytes are never used that differ from those
+that were judged.
 
 Left to others: the meaning of the manifest (`manifest.py`), the container's layout (`container.py`), making packages (`pack.py`).
 """
@@ -38,15 +39,20 @@ class FileDigest:
     sha256: bytes
 
 
+Source = Callable[[], BinaryIO]
+"""Opens a container anew: a seekable binary file of its own for each reader."""
+
+
 @dataclass(frozen=True)
 class Package:
     """A package whose every byte was hashed when it was opened."""
 
-    location: Path
+    location: Path  # for people, where it was opened from a source
     manifest: Manifest
     digest: bytes
     parts: Mapping[str, bytes]  # path -> SHA-256, the manifest included
     _members: Mapping[str, container.Member] = field(repr=False)  # empty for a folder
+    _source: Source | None = field(repr=False, default=None)  # of a container
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, verified again against its part digest.
@@ -54,12 +60,24 @@ class Package:
         Raises:
             PackageError: `package.missing_file` or `package.file_digest`.
         """
+        pieces: list[bytes] = []
+        self.copy(name, pieces.append)
+        return b"".join(pieces)
+
+    def copy(self, name: str, write: Callable[[bytes], object]) -> None:
+        """Hand the bytes of one file to `write`, a piece at a time; they may be used only after this has returned.
+
+        Raises:
+            PackageError: `package.missing_file` or `package.file_digest`.
+        """
         if name not in self.parts:
             raise PackageError(Code.PACKAGE_MISSING_FILE, found=ascii(name)[:80], wanted="a file of the package")
+        sha = hashlib.sha256()
         with _reading(self.location):
-            data = b"".join(self._chunks(name))
-        _require_file(name, hashlib.sha256(data).digest(), self.parts[name])
-        return data
+            for chunk in self._chunks(name):
+                sha.update(chunk)
+                write(chunk)
+        _require_file(name, sha.digest(), self.parts[name])
 
     def size(self, name: str) -> int:
         """The size of one file as the manifest states it.
@@ -72,8 +90,8 @@ class Package:
         return self.manifest.files[name].size
 
     def _chunks(self, name: str) -> Iterator[bytes]:
-        if self._members:
-            with self.location.open("rb") as file:
+        if self._source is not None:
+            with self._source() as file:
                 yield from _slices(file, self._members[name])
         else:
             yield from _file_chunks(self.location / name)
@@ -98,10 +116,20 @@ def open_package(path: Path, *, expected_digest: bytes | None = None) -> Package
             return _judge(path, _walk(path), members={}, expected=expected_digest)
         if not stat.S_ISREG(mode):
             raise PackageError(Code.PACKAGE_LINK, found="a special file", wanted="a folder or a .confide file")
-        with path.open("rb") as file:
-            members = {member.path: member for member in container.read_members(file)}
-            files = {name: _slice_chunks(file, member) for name, member in members.items()}
-            return _judge(path, files, members=members, expected=expected_digest)
+    return open_source(lambda: path.open("rb"), path, expected_digest=expected_digest)
+
+
+def open_source(source: Source, name: Path, *, expected_digest: bytes | None = None) -> Package:
+    """Open a container that lies anywhere, and verify all of it. `name` stands in messages; `source` is called again to use it.
+
+    Raises:
+        PackageError: as `open_package`.
+        ConfideError: whatever the source's own reader raises.
+    """
+    with _reading(name), source() as file:
+        members = {member.path: member for member in container.read_members(file)}
+        files = {path: _slice_chunks(file, member) for path, member in members.items()}
+        return _judge(name, files, members=members, expected=expected_digest, source=source)
 
 
 def write_package(source: Path, out: Path) -> Package:
@@ -128,7 +156,14 @@ def write_package(source: Path, out: Path) -> Package:
 Chunks = Callable[[], Iterator[bytes]]
 
 
-def _judge(path: Path, files: Mapping[str, Chunks], *, members: Mapping[str, container.Member], expected: bytes | None) -> Package:
+def _judge(
+    path: Path,
+    files: Mapping[str, Chunks],
+    *,
+    members: Mapping[str, container.Member],
+    expected: bytes | None,
+    source: Source | None = None,
+) -> Package:
     """Manifest first, then the set of files, then every byte."""
     if MANIFEST_NAME not in files:
         raise PackageError(Code.PACKAGE_MANIFEST, found=f"{len(files)} files without {MANIFEST_NAME}", wanted=MANIFEST_NAME)
@@ -147,7 +182,7 @@ def _judge(path: Path, files: Mapping[str, Chunks], *, members: Mapping[str, con
     if expected is not None and not hmac.compare_digest(digest, expected):
         raise PackageError(Code.PACKAGE_DIGEST, found=digest.hex(), wanted=expected.hex())
     parts = MappingProxyType({name: entry.sha256 for name, entry in sorted(hashed.items())})
-    return Package(path, manifest, digest, parts, MappingProxyType(dict(members)))
+    return Package(path, manifest, digest, parts, MappingProxyType(dict(members)), source)
 
 
 def _digest_file(name: str, chunks: Iterator[bytes], manifest: Manifest) -> tuple[bytes, int]:

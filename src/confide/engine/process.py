@@ -6,12 +6,15 @@ in isolated mode. Left to others: what is said (`wire.py`), when (`lane.py`), ho
 
 import contextlib
 import fcntl
+import io
 import mmap
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import confide
@@ -32,13 +35,25 @@ _ENVIRONMENT = {  # the whole of it
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
-def memory_file(data: bytes) -> int:
-    """A descriptor of a sealed, read-only memory file that holds `data` (man 2 memfd_create)."""
+def memory_file(fill: Callable[[Callable[[bytes], object]], None]) -> tuple[int, int]:
+    """A sealed, read-only memory file of what `fill` writes, and its size (man 2 memfd_create); none if `fill` raises."""
     descriptor = os.memfd_create("confide", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(data)
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_WRITE)
-    return descriptor
+    try:
+        with os.fdopen(os.dup(descriptor), "wb", buffering=0) as file:
+            fill(partial(_write_all, file))
+            size = file.tell()
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_WRITE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, size
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    """An unbuffered write may take less than all."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 class WorkerProcess:
@@ -119,11 +134,11 @@ class WorkerProcess:
         return True
 
     def kill(self) -> None:
-        """End the worker now and give its memory back."""
+        """End the worker now. A thread waits for the kernel to take large models apart, so that nobody else does."""
         with contextlib.suppress(OSError):
             self._process.kill()
-        self.wait(10)
         self.close()
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def close(self) -> None:
         """Close our end; an idle worker then ends by itself."""

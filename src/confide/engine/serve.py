@@ -5,6 +5,8 @@ Left to others: the sandbox (`worker.py`, `sandbox.py`), the steps themselves (`
 """
 
 import array
+import contextlib
+import ctypes
 import gc
 import mmap
 import os
@@ -46,6 +48,8 @@ class Worker:
                 self._run_batch(*wire.unpack_run(message))
             elif message[0] == wire.Kind.LOAD:
                 self._load(message, _descriptors(ancillary))
+            elif message[0] == wire.Kind.UNLOAD:
+                self._unload(wire.unpack_head(message)[0])
 
     def _load(self, message: bytes, fds: list[int]) -> None:
         slot, sizes = wire.unpack_load(message)
@@ -62,6 +66,15 @@ class Worker:
         gc.collect()
         gc.freeze()
         self.send(wire.pack_head(wire.Kind.LOADED, slot, bytes([status])))
+
+    def _unload(self, slot: int) -> None:
+        """Drop the session and give its memory back: the workers of an owner live as long as any of its packages."""
+        self._pipelines.pop(slot, None)
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        _trim()
+        self.send(wire.pack_head(wire.Kind.UNLOADED, slot))
 
     def _run_batch(self, sequence: int, count: int, length: int) -> None:
         """Answer each job of the batch exactly once, whatever happens."""
@@ -150,6 +163,12 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             found.frombytes(data[: len(data) - len(data) % found.itemsize])
     return found.tolist()
+
+
+def _trim() -> None:
+    """Freed memory back to the kernel, where the C library can do that (man 3 malloc_trim)."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _take(fd: int, size: int) -> bytes:

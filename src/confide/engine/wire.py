@@ -3,6 +3,8 @@
     engine                                          worker
       LOAD slot sizes (+ manifest, core, tokenizer fds) ->
                                                  <- LOADED slot status detail
+      UNLOAD slot                                ->
+                                                 <- UNLOADED slot
       RUN  sequence jobs length                  ->            the jobs stand in the request region
                                                  <- ANSWER sequence job status offset length ...   one for each job; the bytes stand
                                                     in the response region
@@ -35,6 +37,8 @@ class Kind(IntEnum):
     LOADED = 3
     RUN = 4
     ANSWER = 5
+    UNLOAD = 6
+    UNLOADED = 7
 
 
 class Status(IntEnum):
@@ -78,12 +82,12 @@ class Answer:
 
 
 def pack_head(kind: Kind, number: int, payload: bytes = b"") -> bytes:
-    """HELLO, LOAD and LOADED: kind, a number (slot or status), a small payload."""
+    """HELLO, LOADED, UNLOAD and UNLOADED: kind, a number (a slot, or the process id), a small payload."""
     return _HEAD.pack(kind, number) + payload
 
 
 def unpack_head(message: bytes) -> tuple[int, bytes]:
-    """The number and payload of a HELLO, LOAD or LOADED message."""
+    """The number and payload of such a message."""
     return _HEAD.unpack_from(message)[1], message[_HEAD.size :]
 
 
