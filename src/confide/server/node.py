@@ -97,7 +97,7 @@ async def prepare_node(
     packages = await asyncio.to_thread(_open_packages, config)
     digests = {alias: package.digest for alias, package in packages.items()}
     software = software_digest()
-    device = tee or detect(config.tee, software_digest=software)
+    device = tee or detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir))
     engine = Engine(workers=config.workers or os.cpu_count() or 1, limits=config.engine.limits())
     async with _stopped_on_error(engine):
         await engine.start()
@@ -208,6 +208,10 @@ async def _stopped_on_error(engine: Engine) -> AsyncIterator[None]:
     except BaseException:
         await engine.stop()
         raise
+
+
+def _folder(path: str) -> Path | None:
+    return Path(path) if path else None
 
 
 def _document_limits(config: NodeConfig) -> DocumentLimits:

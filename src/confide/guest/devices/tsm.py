@@ -1,0 +1,173 @@
+"""SEV-SNP reports through configfs-tsm (Linux Documentation/ABI/testing/configfs-tsm-report, drivers/virt/coco).
+
+One report, in an entry of its own, so that users of the interface do not meet:
+
+1. make a directory; the kernel fills it with attributes
+2. `provider` says whose reports these are: `sev_guest`
+3. read `generation`; write `inblob` and, where there is one, `privlevel`, each once
+4. `generation` has grown by exactly these writes: nobody else wrote
+5. read `outblob` and `auxblob`; `generation` is still the same, so both belong to what was written
+6. remove the directory
+
+The kernel takes a binary attribute when the file is closed, and forgets the error then: steps 4 and 5 are how a lost write shows.
+Directories outlive processes, so those of ours that are old are removed. Left to others: what the blobs mean (`snp`).
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from confide.codes import Code
+from confide.guest import GuestError
+from confide.guest.devices.reports import TRANSIENT, BusyError, RawReport, denied, failed, patiently
+
+PROVIDER = "sev_guest"  # KBUILD_MODNAME of drivers/virt/coco/sev-guest
+PREFIX = "confide-"
+LEFTOVER_SECONDS = 600.0  # Linux gives a request up after 60
+MAX_BLOB = 32 << 10  # bytes; TSM_REPORT_OUTBLOB_MAX, include/linux/tsm.h
+MAX_TEXT = 4096  # bytes; a configfs text attribute is a page
+DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_MOVED = "another user of the entry changed it"
+
+
+class TsmReports:
+    """Reports from `/sys/kernel/config/tsm/report`."""
+
+    name = "configfs-tsm"
+
+    def __init__(self, folder: Path, *, pause: Callable[[float], object] = time.sleep) -> None:
+        self._folder, self._pause = folder, pause
+
+    @property
+    def provider(self) -> str:
+        """Whose reports these are, such as `sev_guest` or `tdx_guest`; `guest.device` where there are none."""
+        with self._entry() as entry:
+            return _text(entry / "provider")
+
+    def check(self) -> None:
+        """Raise `guest.device` unless this process may make entries, and they are SEV-SNP's."""
+        self.remove_leftovers()
+        _require_provider(patiently(lambda: self.provider, pause=self._pause))
+
+    def read(self, report_data: bytes) -> RawReport:
+        """A report over `report_data` and the host's certificates."""
+        return patiently(lambda: self._attempt(report_data), pause=self._pause)
+
+    def remove_leftovers(self) -> None:
+        """Entries that a process of ours left behind when it was killed. One that is in use is young."""
+        with contextlib.suppress(OSError):  # only tidying: what must work is `read`
+            for entry in self._folder.iterdir():
+                if entry.name.startswith(PREFIX) and time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
+                    entry.rmdir()
+
+    def _attempt(self, report_data: bytes) -> RawReport:
+        with self._entry() as entry:
+            _require_provider(_text(entry / "provider"))
+            before = _number(entry / "generation")
+            written = before + _write_options(entry, report_data)
+            _require_generation(entry, written)
+            report, table = _blob(entry / "outblob"), _blob(entry / "auxblob", optional=True)
+            _require_generation(entry, written)
+            return RawReport(report, table)
+
+    @contextmanager
+    def _entry(self) -> Iterator[Path]:
+        """A new entry, removed in any case. Errors of what is done in it become ours."""
+        entry = self._made()
+        try:
+            yield entry
+        except OSError as error:
+            raise _told(error) from None
+        finally:
+            with contextlib.suppress(OSError):  # removed as a leftover later
+                entry.rmdir()
+
+    def _made(self) -> Path:
+        entry = self._folder / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            entry.mkdir()
+        except OSError as error:
+            if error.errno == errno.EEXIST or error.errno in TRANSIENT:
+                raise BusyError(f"no new entry ({errno.errorcode[error.errno]})") from None
+            if error.errno in DENIED:
+                raise denied("/sys/kernel/config/tsm/report", error) from None
+            hint = "load the guest driver: modprobe sev-guest"
+            found = f"configfs-tsm makes no entry ({errno.errorcode.get(error.errno or 0, 'no errno')})"
+            raise GuestError(Code.GUEST_DEVICE, found=found, wanted="a provider of reports", hint=hint) from None
+        return entry
+
+
+def _require_provider(found: str) -> None:
+    if found != PROVIDER:
+        raise GuestError(Code.GUEST_DEVICE, found=f"configfs-tsm with provider {found[:40]!r}", wanted=f"provider {PROVIDER}")
+
+
+def _write_options(entry: Path, report_data: bytes) -> int:
+    """Step 3. The privilege level is the least that the kernel takes: the guest's own VMPL. Returns how many writes that were."""
+    _write(entry / "inblob", report_data)
+    level = entry / "privlevel"
+    if not level.exists():  # providers without levels have no such attribute
+        return 1
+    floor = entry / "privlevel_floor"
+    _write(level, b"%d" % (_number(floor) if floor.exists() else 0))
+    return 2
+
+
+def _require_generation(entry: Path, wanted: int) -> None:
+    if _number(entry / "generation") != wanted:
+        raise BusyError(_MOVED)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """In one write, as the kernel wants it; a short one would be another option."""
+    with path.open("wb", buffering=0) as file:
+        if file.write(data) != len(data):
+            raise BusyError(f"{path.name} was taken in part")
+
+
+def _text(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return file.read(MAX_TEXT).decode("ascii", "replace").strip()
+
+
+def _number(path: Path) -> int:
+    text = _text(path)
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        raise GuestError(Code.GUEST_DEVICE, found=f"{path.name} of another form", wanted="a number")
+    return int(text)
+
+
+def _blob(path: Path, *, optional: bool = False) -> bytes:
+    """A whole binary attribute, in as many reads as the kernel likes."""
+    if optional and not path.exists():
+        return b""
+    data = bytearray()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(MAX_BLOB + 1 - len(data)):
+            data += piece
+    if len(data) > MAX_BLOB:
+        raise GuestError(Code.GUEST_QUOTE, found=f"over {MAX_BLOB} bytes of {path.name}", wanted="a report")
+    return bytes(data)
+
+
+def _told(error: OSError) -> BusyError | GuestError:
+    if error.errno in TRANSIENT:
+        return BusyError(f"busy ({errno.errorcode[error.errno]})")
+    if error.errno == errno.ENOENT:
+        return BusyError("the entry vanished")
+    if error.errno in DENIED:
+        return denied("configfs-tsm", error)
+    hint = _HINTS.get(error.errno or 0, "look at the kernel's log for sev-guest")
+    return failed("configfs-tsm", error, wanted="a report", hint=hint)
+
+
+_HINTS = {
+    errno.EINVAL: "the firmware takes no report at this privilege level: is the guest's VMPL another one?",
+    errno.ENOTTY: "the kernel has given up its key to the firmware after an error: start the guest anew",
+    errno.ETIMEDOUT: "the host throttles reports: ask its operator, or set limits.quote_interval_ms higher",
+}

@@ -1,0 +1,74 @@
+"""What `confide doctor` shows: every TEE interface that is here, and what the one in use gives, would clients take it or not.
+
+Left to others: words on a terminal (`cli`), and every check (`attest`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from confide.attest.evidence import Roots
+from confide.attest.roots import AMD_ROOTS
+from confide.errors import ConfideError
+from confide.formats.fields import format_time
+from confide.guest import GuestError
+from confide.guest.devices.snp import Checked, unacceptable, utc_now
+from confide.guest.tee import Finding, open_found, survey
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Interfaces, and either the facts of good evidence or the first thing that is wrong."""
+
+    interfaces: tuple[Finding, ...]
+    interface: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    problem: ConfideError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "interfaces": [
+                {"name": each.name, "path": each.path, "usable": each.usable, "found": each.found} for each in self.interfaces
+            ],
+            "in_use": self.interface or None,
+            "evidence": dict(self.facts) or None,
+            "warnings": list(self.warnings),
+            "problem": None if self.problem is None else self.problem.as_dict(),
+        }
+
+
+def examine(
+    *,
+    root: Path = Path("/"),
+    collateral_dir: Path | None = None,
+    roots: Roots = AMD_ROOTS,
+    now: Callable[[], datetime] = utc_now,
+) -> Examination:
+    """Look at everything once. Never raises for what it finds."""
+    interfaces, interface = survey(root), ""
+    try:
+        tee = open_found(root=root, collateral_dir=collateral_dir, roots=roots, now=now)
+        interface = tee.interface
+        checked = tee.examine()
+    except GuestError as error:
+        return Examination(interfaces, interface, problem=error)
+    return Examination(interfaces, interface, _facts(checked), unacceptable(checked.claims))
+
+
+def _facts(checked: Checked) -> Mapping[str, str]:
+    claims = checked.claims
+    return {
+        "kind": "SIMULATED SEV-SNP" if claims.simulated else "SEV-SNP",
+        "product": claims.product.value,
+        "platform_id": claims.platform_id or "hidden by the host",
+        "measurement": claims.report.measurement.hex(),
+        "signing_key": claims.signing_key.name,
+        "vmpl": str(claims.report.vmpl),
+        "reported_tcb": str(claims.reported_tcb),
+        "collateral": checked.collateral.found,
+        "fresh_until": format_time(claims.not_after),
+    }
