@@ -20,10 +20,10 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
-    file = write(tmp_path, "port = 1\nkeyset_hours = 2\n[limits]\nin_flight = 3\nconnections = 4\n")
+    file = write(tmp_path, "port = 1\nactive_seconds = 2\n[limits]\nin_flight = 3\nconnections = 4\n")
     environ = {"CONFIDE_PORT": "11", "CONFIDE_LIMITS_IN_FLIGHT": "13"}
     config = load_config(file=file, environ=environ, flags={"port": 21, "tee": None})
-    assert (config.port, config.limits.in_flight, config.limits.connections, config.keyset_hours) == (21, 13, 4, 2)
+    assert (config.port, config.limits.in_flight, config.limits.connections, config.active_seconds) == (21, 13, 4, 2)
     assert config.tee == "auto"
 
 
@@ -133,8 +133,8 @@ def test_models_change_the_digest_by_alias_and_digest_but_not_by_path() -> None:
 
 
 def test_the_digest_does_not_depend_on_the_source_or_on_order(tmp_path: Path) -> None:
-    a = load_config(file=write(tmp_path, "tee = 'simulated'\nkeyset_hours = 5\n"), environ={})
-    b = load_config(environ={"CONFIDE_KEYSET_HOURS": "5"}, flags={"tee": "simulated"})
+    a = load_config(file=write(tmp_path, "tee = 'simulated'\nactive_seconds = 5\n"), environ={})
+    b = load_config(environ={"CONFIDE_ACTIVE_SECONDS": "5"}, flags={"tee": "simulated"})
     assert a.effective({"x": bytes(32), "a": bytes(32)}) == b.effective({"a": bytes(32), "x": bytes(32)})
 
 

@@ -1,13 +1,16 @@
-"""Serves evidence documents from few quotes.
+"""Evidence documents of one keyset, from few quotes.
 
 Quotes are dear (firmware signs one at a time, and throttles); documents are asked for by anyone. So:
 
-1. The document without a nonce is made once and kept until it is `max_age` old or its collateral is about to age.
+1. The document without a nonce is made once and kept until it is `max_age` old or its collateral is about to age. Another admission
+   makes another document of the same quote.
 2. Nonces are gathered for `gather` into one quote over their RFC 9162 root; each asker gets the document with its own path
-   (DESIGN section 4). A quote takes *every* nonce that waits, so a crowd of strangers delays a strict client by one quote at most.
-3. Quotes start at least `quote_interval` apart. The number of waiting nonces is bounded; beyond it `guest.busy` is raised.
+   (DESIGN section 4). A quote takes *every* nonce that waits when its turn comes, so a crowd of strangers delays a strict client by
+   one quote at most. Each asker's document is made when that asker takes it, and an asker that leaves takes its nonce along.
+3. The number of waiting nonces is bounded; beyond it `guest.busy` is raised.
 
-Left to others: the TEE (`guest.tee`), the formats (`attest`), HTTP (`server.outer`).
+Left to others: the device and its pace (`guest.quoter`), which keysets there are (`guest.epochs`), the formats (`attest`), HTTP
+(`server.outer`).
 """
 
 import asyncio
@@ -21,10 +24,12 @@ from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.nonces import NonceTree
-from confide.guest.tee import Quote, Tee
+from confide.guest.quoter import Quoter, no_quote
+from confide.guest.tee import Quote
 
 NONCE_SIZE = 32
 RENEW_BEFORE = timedelta(hours=1)  # before collateral ages: clients keep a verified document for a while
+AT_ONCE = 32  # askers answered in a row: a crowd's documents must not hold up other requests
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,31 @@ class DocumentLimits:
     max_age: timedelta = timedelta(hours=1)
     waiting: int = 8192
     gather: float = 0.1  # seconds
-    quote_interval: float = 0.2  # seconds
 
 
 @dataclass(frozen=True)
 class _Cached:
+    quote: Quote
+    made: datetime
     document: bytes
     stale_at: datetime
+
+
+@dataclass(frozen=True)
+class _Ticket:
+    """What one asker's document is made of."""
+
+    quote: Quote
+    tree: NonceTree
+    index: int
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """A nonce that waits, with the number of those who asked for it and have not left."""
+
+    ticket: "asyncio.Future[_Ticket]"
+    askers: int = 0
 
 
 def utc_now() -> datetime:
@@ -49,21 +72,17 @@ def utc_now() -> datetime:
 
 
 class DocumentSource:
-    """Documents of one keyset. Lives on one event loop; quotes are taken on a thread."""
+    """Documents of one keyset. Lives on one event loop."""
 
     def __init__(
-        self, *, tee: Tee, keyset: Keyset, limits: DocumentLimits | None = None, now: Callable[[], datetime] = utc_now
+        self, *, quoter: Quoter, keyset: Keyset, limits: DocumentLimits | None = None, now: Callable[[], datetime] = utc_now
     ) -> None:
-        self._tee, self._keyset, self._limits, self._now = tee, keyset, limits or DocumentLimits(), now
+        self._quoter, self.keyset, self._limits, self._now = quoter, keyset, limits or DocumentLimits(), now
         self._admission: bytes | None = None
         self._cached: _Cached | None = None
-        self._quoted: tuple[Quote, datetime] | None = None
         self._refreshing: asyncio.Task[_Cached] | None = None
-        self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._waiting: dict[bytes, _Waiter] = {}
         self._gathering: asyncio.Task[None] | None = None
-        self._device = asyncio.Lock()
-        self._next_quote = 0.0
-        self.quotes = 0
 
     async def current(self) -> bytes:
         """The document without a nonce, from the cache while it is young enough."""
@@ -88,16 +107,35 @@ class DocumentSource:
                 raise GuestError(
                     Code.GUEST_BUSY, found=f"{len(self._waiting)} waiting", wanted=f"fewer than {self._limits.waiting}"
                 )
-            waiter = self._waiting[nonce] = asyncio.get_running_loop().create_future()
+            waiter = self._waiting[nonce] = _Waiter(asyncio.get_running_loop().create_future())
         if self._gathering is None or self._gathering.done():
             self._gathering = asyncio.create_task(self._gather())
-        return await asyncio.shield(waiter)
+        ticket = await self._ticket(nonce, waiter)
+        try:
+            return self._document(ticket.quote, ticket.tree.root, ticket.tree.path(ticket.index))
+        except GuestError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a document that cannot be built is a quote that cannot be used
+            raise no_quote(error) from None
+
+    async def _ticket(self, nonce: bytes, waiter: _Waiter) -> _Ticket:
+        """Wait for the quote. A nonce that nobody waits for any more makes room for others."""
+        waiter.askers += 1
+        try:
+            return await asyncio.shield(waiter.ticket)
+        except asyncio.CancelledError:
+            waiter.askers -= 1
+            if not waiter.askers and self._waiting.get(nonce) is waiter:
+                del self._waiting[nonce]
+            raise
 
     def set_admission(self, envelope: bytes | None) -> None:
-        """From now on documents carry this admission, or none. The TEE's evidence does not cover it, so no quote is needed."""
+        """Show this admission from now on, or none: in the cached document too, which needs no other quote for that."""
         self._admission = envelope
-        if self._quoted is not None:
-            self._cached = self._keep(*self._quoted)
+        cached = self._cached
+        if cached is not None:
+            document = self._document(cached.quote, NO_NONCES, None, at=cached.made)
+            self._cached = _Cached(cached.quote, cached.made, document, cached.stale_at)
 
     async def close(self) -> None:
         """Stop gathering; whoever still waits gets `guest.quote`."""
@@ -105,80 +143,61 @@ class DocumentSource:
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait([task])
-        self._fail(self._waiting, GuestError(Code.GUEST_QUOTE, found="a node that stops", wanted="a running node"))
+        self._fail(self._waiting, _stopping())
         self._waiting = {}
 
     async def _refresh(self) -> _Cached:
-        quote = await self._quote(NO_NONCES)
-        stale_at = min(self._now() + self._limits.max_age, quote.fresh_until - RENEW_BEFORE)
-        self._quoted = quote, stale_at
-        self._cached = self._keep(quote, stale_at)
+        quote = await self._quoter.quote(binding(nonces=NO_NONCES, keyset=self.keyset.raw))
+        made = self._now()
+        stale_at = min(made + self._limits.max_age, quote.fresh_until - RENEW_BEFORE)
+        self._cached = _Cached(quote, made, self._document(quote, NO_NONCES, None, at=made), stale_at)
         return self._cached
 
-    def _keep(self, quote: Quote, stale_at: datetime) -> _Cached:
-        return _Cached(self._document(quote, NO_NONCES, None), stale_at)
-
     async def _gather(self) -> None:
-        """One quote per round over all nonces that wait when it starts, until none wait."""
+        """One quote per round over all nonces that wait when its turn comes, until none wait."""
         while self._waiting:
             await asyncio.sleep(self._limits.gather)
-            await self._hold_back()
-            batch, self._waiting = self._waiting, {}
+            batch: dict[bytes, _Waiter] = {}
             try:
-                await self._answer(batch)
+                async with self._quoter.turn() as ask:
+                    batch, self._waiting = self._waiting, batch
+                    if not batch:
+                        return  # all left
+                    tree = NonceTree(list(batch))
+                    quote = await ask(binding(nonces=tree.root, keyset=self.keyset.raw))
+                await self._answer(batch, quote, tree)
             except asyncio.CancelledError:
-                self._fail(batch, GuestError(Code.GUEST_QUOTE, found="a node that stops", wanted="a running node"))
+                self._fail(batch, _stopping())
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting, nor those who come after
-                self._fail(batch, error if isinstance(error, GuestError) else _no_quote(error))
+                self._fail(batch, error if isinstance(error, GuestError) else no_quote(error))
 
-    async def _answer(self, batch: dict[bytes, asyncio.Future[bytes]]) -> None:
-        tree = NonceTree(list(batch))
-        quote = await self._quote(tree.root)
+    @staticmethod
+    async def _answer(batch: dict[bytes, _Waiter], quote: Quote, tree: NonceTree) -> None:
         for index, waiter in enumerate(batch.values()):
-            if not waiter.done():
-                waiter.set_result(self._document(quote, tree.root, tree.path(index)))
-            if index % 32 == 31:
-                await asyncio.sleep(0)  # a crowd's documents must not hold up other requests
+            if not waiter.ticket.done():
+                waiter.ticket.set_result(_Ticket(quote, tree, index))
+            if index % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
 
-    async def _hold_back(self) -> None:
-        delay = self._next_quote - asyncio.get_running_loop().time()
-        if delay > 0:
-            await asyncio.sleep(delay)
-
-    async def _quote(self, nonces: bytes) -> Quote:
-        report_data = binding(nonces=nonces, keyset=self._keyset.raw)
-        async with self._device:
-            await self._hold_back()
-            self._next_quote = asyncio.get_running_loop().time() + self._limits.quote_interval
-            self.quotes += 1
-            try:
-                return await asyncio.to_thread(self._tee.quote, report_data)
-            except GuestError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a device's driver may fail as it likes
-                raise _no_quote(error) from None
-
-    def _document(self, quote: Quote, nonces: bytes, path: NoncePath | None) -> bytes:
+    def _document(self, quote: Quote, nonces: bytes, path: NoncePath | None, *, at: datetime | None = None) -> bytes:
         return build_document(
-            keyset=self._keyset,
+            keyset=self.keyset,
             nonces=nonces,
             nonce_path=path,
             evidence=(quote.evidence,),
             endorsements=quote.endorsements,
             admission=self._admission,
-            issued_at=self._now().replace(microsecond=0),
+            issued_at=(at or self._now()).replace(microsecond=0),
         )
 
     @staticmethod
-    def _fail(batch: dict[bytes, asyncio.Future[bytes]], error: GuestError) -> None:
+    def _fail(batch: dict[bytes, _Waiter], error: GuestError) -> None:
         for waiter in batch.values():
-            if not waiter.done():
-                waiter.set_exception(error)
-                waiter.exception()  # an asker that left must not show as "exception never retrieved"
+            if not waiter.ticket.done():
+                waiter.ticket.set_exception(error)
+                waiter.ticket.exception()  # an asker that left must not show as "exception never retrieved"
 
 
-def _no_quote(error: Exception) -> GuestError:
-    """What failed, without the message, which may hold evidence."""
-    found = f"errno {error.errno}" if isinstance(error, OSError) else type(error).__name__
-    return GuestError(Code.GUEST_QUOTE, found=found, wanted="a quote")
+def _stopping() -> GuestError:
+    return GuestError(Code.GUEST_QUOTE, found="a node that stops", wanted="a running node")

@@ -1,8 +1,9 @@
 """Which sealed requests a key has accepted: each once (DESIGN section 5, Replay; RFC 9458 section 6.5).
 
 The identifier is `SHA-256(key configuration || enc)`. It is recorded after the first successful open and before any processing, and
-kept as long as the key lives: nothing is ever evicted, a full store refuses, and the node rotates to a new key. Memory only: a key
-does not outlive its process. Left to others: rotation (`guest`), and agreement between replicas.
+kept as long as the key lives: nothing is ever evicted, a full store refuses, and the node rotates to a new key before (`fill`). The
+stores of all live keys share one `Room`, so that several epochs together are bounded too. Memory only: a key does not outlive its
+process. Left to others: rotation (`guest.epochs`), and agreement between replicas.
 """
 
 import hashlib
@@ -20,15 +21,26 @@ def request_id(key_config: bytes, enc: bytes) -> bytes:
     return hashlib.sha256(key_config + enc).digest()
 
 
+class Room:
+    """Places for identifiers that several stores share."""
+
+    __slots__ = ("capacity", "lock", "taken")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.taken = capacity, 0
+        self.lock = threading.Lock()
+
+
 class ReplayStore:
     """The accepted identifiers of one key."""
 
-    __slots__ = ("_lock", "_seen", "capacity")
+    __slots__ = ("_closed", "_room", "_seen", "capacity")
 
-    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+    def __init__(self, capacity: int = DEFAULT_CAPACITY, room: Room | None = None) -> None:
         self.capacity = capacity
+        self._room = room or Room(capacity)
         self._seen: set[bytes] = set()
-        self._lock = threading.Lock()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -36,15 +48,35 @@ class ReplayStore:
     @property
     def full(self) -> bool:
         """Whether the next new identifier will be refused; rotate the key before."""
-        return len(self._seen) >= self.capacity
+        return len(self._seen) >= self.capacity or self._room.taken >= self._room.capacity
+
+    @property
+    def fill(self) -> float:
+        """How much of what this key alone may remember is taken, 0 to 1."""
+        return len(self._seen) / self.capacity
 
     def record(self, identifier: bytes) -> None:
-        """Remember `identifier`, or refuse: `ohttp.replayed` if it is known, `ohttp.replay_store_full` if there is no room."""
+        """Remember `identifier`, or refuse.
+
+        Raises:
+            ChannelError: `ohttp.replayed` if it is known, `ohttp.replay_store_full` if there is no room, `ohttp.key_id` when the
+                key died while the request was being opened.
+        """
         if len(identifier) != IDENTIFIER_SIZE:
             raise ChannelError(Code.OHTTP_STATE, found=f"an identifier of {len(identifier)} bytes", wanted=str(IDENTIFIER_SIZE))
-        with self._lock:
+        with self._room.lock:
+            if self._closed:
+                raise ChannelError(Code.OHTTP_KEY_ID, found="a key that has died", wanted="a live one")
             if identifier in self._seen:
                 raise ChannelError(Code.OHTTP_REPLAYED, found=identifier.hex(), wanted="a request sealed afresh")
-            if len(self._seen) >= self.capacity:
-                raise ChannelError(Code.OHTTP_REPLAY_STORE_FULL, found=f"{self.capacity} requests", wanted="a new key")
+            if self.full:
+                raise ChannelError(Code.OHTTP_REPLAY_STORE_FULL, found=f"{len(self._seen)} requests", wanted="a new key")
             self._seen.add(identifier)
+            self._room.taken += 1
+
+    def close(self) -> None:
+        """The key is dead: its places are free again, and nothing is recorded any more, so nothing half-open slips through."""
+        with self._room.lock:
+            self._room.taken -= len(self._seen)
+            self._seen = set()
+            self._closed = True

@@ -49,13 +49,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     write_ms: Annotated[Milliseconds, Meta(description="Time to take the answer")] = 30_000
     idle_ms: Annotated[Milliseconds, Meta(description="Time a connection may wait for its next request")] = 15_000
     run_ms: Annotated[Milliseconds, Meta(description="Time one request may take inside, queue and model together")] = 100_000
+    stream_ms: Annotated[Milliseconds, Meta(description="Time a streamed exchange may take from its first byte to its last")] = (
+        1_800_000
+    )
     drain_ms: Annotated[Milliseconds, Meta(description="Time requests get to finish when the node stops")] = 20_000
-    replay_entries: Annotated[Count, Meta(description="Requests remembered per key; a full store refuses")] = 1_000_000
+    replay_entries: Annotated[
+        int, Meta(ge=1, le=1 << 24, description="Requests remembered per key; new keys come before a store is full")
+    ] = 1_000_000
     nonces_waiting: Annotated[Count, Meta(description="Clients waiting for evidence with their nonce; more are answered 503")] = (
         8192
     )
     gather_ms: Annotated[Milliseconds, Meta(description="How long nonces are gathered into one quote")] = 100
     quote_interval_ms: Annotated[Milliseconds, Meta(description="Shortest time between two quotes")] = 200
+    quote_ms: Annotated[Milliseconds, Meta(description="Longest wait for the TEE device")] = 10_000
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +105,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     workers: Annotated[int, Meta(ge=0, le=1024, description="Engine processes; 0 means one per core")] = 0
     checkpoint_path: Annotated[str, Meta(max_length=4096, description="File for the log's closing checkpoint; empty for none")] = ""
     tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
-    keyset_hours: Annotated[int, Meta(ge=1, le=8760, description="How long the keys of a boot are valid")] = 168
+    active_seconds: Annotated[int, Meta(ge=1, le=604_800, description="How long content keys are served before others follow")] = (
+        3600
+    )
+    stale_seconds: Annotated[int, Meta(ge=1, le=604_800, description="How long they go on opening what was sealed to them")] = 3600
     authority_key: Annotated[
         str, Meta(pattern=KEY, description="The owner's key, `ed25519:<hex>`, whose admissions the node shows; empty for none")
     ] = ""

@@ -2,12 +2,12 @@
 
 1. Open the packages: their digests complete the effective configuration, which is frozen here.
 2. Start the engine and load the models: worker processes exist before any key does.
-3. Find the TEE, make the keys and the keyset of this boot, and the first evidence document.
-4. Open the outer routes. `Node.app` answered `/healthz` and refused the rest until now.
+3. Find the TEE, make the signing keys of this boot and its log, and the first epoch: content keys, their keyset, the evidence.
+4. Make the inner routes, and what opens requests for them.
+5. Open the outer routes. `Node.app` answered `/healthz` and refused the rest until now.
 
 Stopping goes the other way: take no more, let requests finish, close the log, wipe the keys, stop the engine.
-The keys end when their keyset does, whether the node is stopped or not (`Standing`).
-Left to others: sockets and signals (`server.serve`).
+Left to others: when content keys change (`guest.epochs`), sockets and signals (`server.serve`).
 """
 
 import asyncio
@@ -21,13 +21,14 @@ from pathlib import Path
 
 from confide.attest.keyset import Isolation, Keyset
 from confide.attest.publickeys import parse_key_text
-from confide.codes import Code
 from confide.engine.engine import Engine
 from confide.engine.package import Package, open_package
 from confide.guest.admissions import Admissions
-from confide.guest.documents import DocumentLimits, DocumentSource, utc_now
+from confide.guest.documents import DocumentLimits, utc_now
+from confide.guest.epochs import Epochs, Lifetimes
 from confide.guest.keys import NodeKeys
-from confide.guest.keysets import Boot, make_keyset
+from confide.guest.keysets import Boot
+from confide.guest.quoter import Quoter
 from confide.guest.software import software_digest
 from confide.guest.tee import Tee, detect
 from confide.seal.keystore import KeyStore
@@ -43,7 +44,7 @@ from confide.server.routes import inner_routes
 from confide.server.sealed import SealedApp
 
 log = logging.getLogger("confide.node")
-_LOOK_SECONDS = 3600.0
+SHARED_REPLAY = 2  # keys whose replay stores may be full at a time: the active one and one before it
 
 
 @dataclass
@@ -53,31 +54,36 @@ class Node:
     config: NodeConfig
     app: OuterApp
     inner: InnerApp
-    keyset: Keyset
-    documents: DocumentSource
+    epochs: Epochs
     simulated: bool
     keys: NodeKeys = field(repr=False)
     key_store: KeyStore = field(repr=False)
     engine: Engine = field(repr=False)
     proof: Proof = field(repr=False)
     admissions: Admissions = field(repr=False)
-    standing: "Standing" = field(repr=False)
     closing_checkpoint: bytes | None = None
 
-    async def stop(self) -> None:
-        """Drain, close the log, wipe the keys, stop the engine. Safe to call twice."""
+    @property
+    def keyset(self) -> Keyset:
+        """The keyset that is served now; `node.expired` when there is none."""
+        return self.epochs.keyset
+
+    async def stop(self, *, patience: float | None = None) -> None:
+        """Drain, close the log, wipe the keys, stop the engine. Safe to call twice.
+
+        Args:
+            patience: seconds that requests in flight get to finish; None for as many as the configuration says.
+        """
         if self.closing_checkpoint is not None:
             return
         self.app.drain()
-        if not await self.app.drained(self.config.limits.drain_ms / 1e3):
+        if not await self.app.drained(self.config.limits.drain_ms / 1e3 if patience is None else patience):
             log.warning("stopping with %d requests unfinished", self.app.in_flight)
-        self.closing_checkpoint = self.proof.close()
+        self.closing_checkpoint = await self.proof.close()
         _keep(self.config.checkpoint_path, self.closing_checkpoint)
-        self.standing.close()
         self.admissions.close()
-        self.key_store.retire_all()
+        await self.epochs.close()
         self.keys.wipe()
-        await self.documents.close()
         await self.engine.stop()
 
 
@@ -110,78 +116,38 @@ async def prepare_node(
             config_digest=config.digest(digests),
             isolation=Isolation(engine.isolation),
             models=digests,
-            lifetime=timedelta(hours=config.keyset_hours),
         )
-        keyset = make_keyset(keys, boot, now=now())
-        documents = DocumentSource(tee=device, keyset=keyset, limits=_document_limits(config), now=now)
-        await documents.current()
-    proof = Proof(keys=keys, engine=engine.identity, now=now)
+        proof = Proof(keys=keys, engine=engine.identity, now=now)
+        store = KeyStore(room=SHARED_REPLAY * config.limits.replay_entries)
+        epochs = _epochs(config, boot, keys=keys, store=store, tee=device, proof=proof, now=now)
+        await epochs.start()
     admissions = Admissions(
-        authority_key=authority_key, keyset=lambda: keyset, tee=device, now=now, publish=documents.set_admission
+        authority_key=authority_key, keyset=lambda: epochs.keyset, tee=device, now=now, publish=epochs.set_admission
     )
-    parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions)
+    parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions, epochs=epochs)
     inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)
-    store = _key_store(keys, capacity=config.limits.replay_entries)
-    outer = app or OuterApp(config.limits, access_log=config.access_log)
     sealed = SealedApp(
         gateway=Gateway(store, max_message=config.limits.request_bytes),
-        keyset_of=lambda _: keyset,
+        keyset_of=epochs.keyset_of,
         inner=inner,
         proof=proof,
         run_seconds=config.limits.run_ms / 1e3,
         pad=bucket if config.pad_responses else None,
     )
-    standing = Standing(store, not_after=keyset.not_after, now=now)
-    standing.watch()
-    outer.open(documents=documents, sealed=sealed, keys=store.encode(), standing=standing)
+    outer = app or OuterApp(config.limits, access_log=config.access_log)
+    outer.open(documents=epochs, sealed=sealed, keys=store.encode, standing=epochs.standing)
     return Node(
         config=config,
         app=outer,
         inner=inner,
-        keyset=keyset,
-        documents=documents,
+        epochs=epochs,
         simulated=device.simulated,
         keys=keys,
         key_store=store,
         engine=engine,
         proof=proof,
         admissions=admissions,
-        standing=standing,
     )
-
-
-class Standing:
-    """Whether the keys of this boot are still good. They end with the keyset that names them, whoever goes on sealing to them.
-
-    Every request asks; a timer asks too (`watch`), so that the keys of a node that nobody uses end as well.
-    """
-
-    def __init__(self, store: KeyStore, *, not_after: datetime, now: Callable[[], datetime]) -> None:
-        self._store, self._not_after, self._now = store, not_after, now
-        self._expired = False
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __call__(self) -> Code | None:
-        """What is against them. Once expired they are wiped: a clock that is set back brings nothing back."""
-        if not self._expired and self._now() >= self._not_after:
-            self._expired = True
-            log.warning("the keys of this boot have expired: start the node anew")
-            self._store.retire_all()
-        if self._expired:
-            return Code.NODE_EXPIRED
-        return Code.NODE_SPENT if self._store.spent else None
-
-    def watch(self) -> None:
-        """Wipe the keys when they expire. Looks at the clock once an hour at least: a timer does not see it being set."""
-        if self() is Code.NODE_EXPIRED:
-            return
-        seconds = (self._not_after - self._now()).total_seconds()
-        self._timer = asyncio.get_running_loop().call_later(min(max(seconds, 0.001), _LOOK_SECONDS), self.watch)
-
-    def close(self) -> None:
-        """Watch no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -214,21 +180,24 @@ def _folder(path: str) -> Path | None:
     return Path(path) if path else None
 
 
-def _document_limits(config: NodeConfig) -> DocumentLimits:
+def _epochs(
+    config: NodeConfig, boot: Boot, *, keys: NodeKeys, store: KeyStore, tee: Tee, proof: Proof, now: Callable[[], datetime]
+) -> Epochs:
     limits = config.limits
-    return DocumentLimits(
-        max_age=timedelta(seconds=config.document_seconds),
-        waiting=limits.nonces_waiting,
-        gather=limits.gather_ms / 1e3,
-        quote_interval=limits.quote_interval_ms / 1e3,
+    longest = max(limits.stream_ms, limits.run_ms) / 1e3
+    return Epochs(
+        boot=boot,
+        signing=keys,
+        store=store,
+        quoter=Quoter(tee, interval=limits.quote_interval_ms / 1e3, timeout=limits.quote_ms / 1e3),
+        lifetimes=Lifetimes(config.active_seconds, config.stale_seconds, grace=longest),
+        replay_capacity=limits.replay_entries,
+        limits=DocumentLimits(
+            max_age=timedelta(seconds=config.document_seconds), waiting=limits.nonces_waiting, gather=limits.gather_ms / 1e3
+        ),
+        now=now,
+        keep=proof.keep_keyset,
     )
-
-
-def _key_store(keys: NodeKeys, *, capacity: int) -> KeyStore:
-    store = KeyStore()
-    for pair in keys.ohttp:
-        store.add(pair.config, pair.private, replay_capacity=capacity)
-    return store
 
 
 def _keep(path: str, checkpoint: bytes) -> None:

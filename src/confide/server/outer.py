@@ -1,6 +1,6 @@
 """The outer routes: a short closed list, and all that a stranger can reach.
 
-    GET  /.well-known/confide/evidence[?nonce=<64 hex>]   the evidence document
+    GET  /.well-known/confide/evidence[?keyset=<64 hex>][&nonce=<64 hex>]   the evidence document
     GET  /.well-known/ohttp-gateway                       key configurations (a convenience: our client takes keys from a verdict)
     POST /ohttp                                           sealed requests, whole or chunked
     GET  /healthz                                         the process lives
@@ -33,7 +33,7 @@ from confide.server.problems import outside
 from confide.server.sealed import SealedApp, describe
 
 log = logging.getLogger("confide.node")
-_NONCE = re.compile(rb"nonce=([0-9a-f]{64})\Z")
+_QUERY = re.compile(rb"(?:keyset=(?P<keyset>[0-9a-f]{64})(?:&(?=n)|\Z))?(?:nonce=(?P<nonce>[0-9a-f]{64}))?\Z")
 _NO_STORE = (b"cache-control", b"no-store")
 _TEXT = (b"content-type", b"text/plain")
 _WHOLE, _CHUNKED = OHTTP_REQUEST.encode(), OHTTP_CHUNKED_REQUEST.encode()
@@ -46,19 +46,22 @@ _KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=PROBLEM_KEY)
 _BAD_SEAL = outside(Code.OHTTP_TRUNCATED)
 _ROUTE, _METHOD = outside(Code.NODE_ROUTE), outside(Code.NODE_METHOD)
 _STARTING, _DRAINING, _BUSY = outside(Code.NODE_STARTING), outside(Code.NODE_DRAINING), outside(Code.NODE_BUSY)
-_STANDING = {code: outside(code) for code in (Code.NODE_EXPIRED, Code.NODE_SPENT)}
+_STANDING = {code: outside(code) for code in (Code.NODE_EXPIRED, Code.NODE_SPENT, Code.NODE_ROTATION)}
 _INTERNAL, _MEDIA = outside(Code.NODE_INTERNAL), outside(Code.NODE_MEDIA_TYPE)
 
 
 class Documents(Protocol):
-    """Evidence, cached or over a nonce."""
+    """Evidence of the keyset that is served, or of the one named; cached or over a nonce."""
 
-    async def current(self) -> bytes: ...
-    async def fresh(self, nonce: bytes) -> bytes: ...
+    async def document(self, *, keyset: bytes | None = None, nonce: bytes | None = None) -> bytes: ...
 
 
 def _good() -> Code | None:
     return None
+
+
+def _none() -> bytes:
+    return b""
 
 
 class OuterApp:
@@ -68,7 +71,7 @@ class OuterApp:
         self._limits, self._access_log = limits, access_log
         self._documents: Documents | None = None
         self._sealed: SealedApp | None = None
-        self._keys = b""
+        self._keys: Callable[[], bytes] = _none
         self._standing: Callable[[], Code | None] = _good
         self._budget = Budget(limits.in_flight * limits.request_bytes)
         self._draining = False
@@ -82,8 +85,10 @@ class OuterApp:
             "/readyz": ("GET", self._ready),
         }
 
-    def open(self, *, documents: Documents, sealed: SealedApp, keys: bytes, standing: Callable[[], Code | None] = _good) -> None:
-        """The models are loaded: serve, as long as `standing` has nothing against the keys (`node.expired`, `node.spent`)."""
+    def open(
+        self, *, documents: Documents, sealed: SealedApp, keys: Callable[[], bytes], standing: Callable[[], Code | None] = _good
+    ) -> None:
+        """The models are loaded: serve, as long as `standing` has nothing against the keys (`guest.epochs`)."""
         self._documents, self._sealed, self._keys, self._standing = documents, sealed, keys, standing
 
     def drain(self) -> None:
@@ -167,21 +172,20 @@ class OuterApp:
     async def _evidence(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
         if self._documents is None:
             return _STARTING
-        query: bytes = scope["query_string"]
-        if not query:
-            return _document(await self._documents.current())
-        match = _NONCE.match(query)
+        match = _QUERY.match(scope["query_string"])
         if match is None:
-            raise NodeError(Code.NODE_BAD_REQUEST, found="another query", wanted="nonce= and 64 lower-case hex digits")
-        return _document(await self._documents.fresh(bytes.fromhex(match[1].decode())))
+            wanted = "keyset= and nonce=, each with 64 lower-case hex digits"
+            raise NodeError(Code.NODE_BAD_REQUEST, found="another query", wanted=wanted)
+        keyset, nonce = (None if digits is None else bytes.fromhex(digits.decode()) for digits in match.group("keyset", "nonce"))
+        return _document(await self._documents.document(keyset=keyset, nonce=nonce))
 
     async def _gateway(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
-        if not self._keys:
+        if self._sealed is None:
             return _STARTING
         code = self._standing()
         if code is Code.NODE_EXPIRED:
             return _STANDING[code]
-        return Reply(200, ((b"content-type", OHTTP_KEYS.encode()), _NO_STORE), self._keys)
+        return Reply(200, ((b"content-type", OHTTP_KEYS.encode()), _NO_STORE), self._keys())
 
     async def _health(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
         return Reply(200, (_TEXT, _NO_STORE), b"ok\n")

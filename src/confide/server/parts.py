@@ -6,6 +6,7 @@ from datetime import datetime
 
 from confide.engine.engine import Engine
 from confide.guest.admissions import Admissions
+from confide.guest.epochs import Epochs
 from confide.server.config import NodeConfig
 from confide.server.models import Models
 from confide.server.proof import Proof
@@ -21,3 +22,4 @@ class Parts:
     proof: Proof
     now: Callable[[], datetime]
     admissions: Admissions
+    epochs: Epochs
