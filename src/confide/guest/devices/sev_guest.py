@@ -9,6 +9,7 @@
 than was given, the VMM's error is INVALID_LEN and `certs_len` says how much. Left to others: what the report means (`snp`).
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -77,15 +78,17 @@ class SevGuest:
             raise denied("/dev/sev-guest", error) from None
 
     def _extended(self, device: int, report_data: bytes) -> RawReport:
-        size = FIRST_TABLE
-        for _ in range(2):  # the second time with the room that the host asked for
-            try:
-                return patiently(lambda size=size: self._report(device, report_data, table_size=size), pause=self._pause)  # type: ignore[misc]
-            except _TableTooSmallError as error:
-                if not size < error.wanted <= MAX_TABLE:
-                    break
-                size = error.wanted
-        return patiently(lambda: self._report(device, report_data, table_size=0), pause=self._pause)
+        """With the host's table, in the room that the host asks for; without it where Linux or we do not take as much."""
+        try:
+            return self._asked(device, report_data, FIRST_TABLE)
+        except _TableTooSmallError as error:
+            if FIRST_TABLE < error.wanted <= MAX_TABLE:
+                with contextlib.suppress(_TableTooSmallError, GuestError):
+                    return self._asked(device, report_data, error.wanted)
+        return self._asked(device, report_data, 0)
+
+    def _asked(self, device: int, report_data: bytes, table_size: int) -> RawReport:
+        return patiently(lambda: self._report(device, report_data, table_size=table_size), pause=self._pause)
 
     def _report(self, device: int, report_data: bytes, *, table_size: int) -> RawReport:
         """One request. Without room for a table the plain request asks for none."""

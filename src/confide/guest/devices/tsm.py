@@ -125,14 +125,24 @@ def _require_generation(entry: Path, wanted: int) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     """In one write, as the kernel wants it; a short one would be another option."""
-    with path.open("wb", buffering=0) as file:
-        if file.write(data) != len(data):
+    with _opened(path, os.O_WRONLY) as file:
+        if os.write(file, data) != len(data):
             raise BusyError(f"{path.name} was taken in part")
 
 
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """A bare descriptor: Python's files take EAGAIN, which here says "not yet", for an end of the data."""
+    file = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
 def _text(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return file.read(MAX_TEXT).decode("ascii", "replace").strip()
+    with _opened(path, os.O_RDONLY) as file:
+        return os.read(file, MAX_TEXT).decode("ascii", "replace").strip()
 
 
 def _number(path: Path) -> int:
@@ -147,8 +157,8 @@ def _blob(path: Path, *, optional: bool = False) -> bytes:
     if optional and not path.exists():
         return b""
     data = bytearray()
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(MAX_BLOB + 1 - len(data)):
+    with _opened(path, os.O_RDONLY) as file:
+        while piece := os.read(file, MAX_BLOB + 1 - len(data)):
             data += piece
     if len(data) > MAX_BLOB:
         raise GuestError(Code.GUEST_QUOTE, found=f"over {MAX_BLOB} bytes of {path.name}", wanted="a report")
