@@ -14,14 +14,12 @@ from tests.server.running import Inside, config, until, with_node
 from confide.attest.document import parse_document
 from confide.codes import Code
 from confide.formats import merkle
-from confide.guest.documents import utc_now
+from confide.guest.tee import Quote
 from confide.seal import bhttp, ohttp
-from confide.seal.hpke import Kem, PrivateKey
-from confide.seal.keyconfig import build_key_config, parse_key_config, parse_key_configs
-from confide.seal.keystore import KeyStore
+from confide.seal.keyconfig import parse_key_config, parse_key_configs
 from confide.seal.problems import PROBLEM_KEY
 from confide.server.config import Limits
-from confide.server.node import Standing, running_node
+from confide.server.node import running_node
 from confide.server.outer import OuterApp
 from confide.server.problems import STATUS
 
@@ -100,7 +98,7 @@ def test_evidence_without_a_nonce_is_cached_and_with_one_is_over_it() -> None:
 @pytest.mark.parametrize(
     "query",
     ["nonce=", "nonce=00", "nonce=" + "0" * 63, "nonce=" + "0" * 65, "nonce=" + "A" * 64, "nonce=" + "0" * 64 + "&x=1", "x=1",
-     "nonce=" + "0" * 64 + "&nonce=" + "1" * 64, "nonce=" + "%30" * 64, "keyset=" + "0" * 64, "nonce=" + "0" * 64 + "%0a"],
+     "nonce=" + "0" * 64 + "&nonce=" + "1" * 64, "nonce=" + "%30" * 64, "keyset=" + "0" * 63, "nonce=" + "0" * 64 + "%0a"],
 )  # fmt: skip
 def test_another_query_is_refused(query: str) -> None:
     async def test(node: Inside) -> None:
@@ -261,80 +259,45 @@ def test_a_node_that_drains_while_a_body_arrives_does_not_take_it() -> None:
     with_node(test)
 
 
-def test_expired_keys_serve_nobody_and_never_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_that_ended_serve_nobody_until_there_are_new_ones(caplog: pytest.LogCaptureFixture) -> None:
     class Clock:
         now = datetime.now(UTC)
 
     async def run() -> None:
-        async with running_node(config(keyset_hours=1), now=lambda: Clock.now) as running:
+        async with running_node(config(), now=lambda: Clock.now) as running:
             node = Inside(running)
             async with node.http:
                 await expire(node)
 
     async def expire(node: Inside) -> None:
-        start, sealed = Clock.now, ohttp.seal_request(node.key, MODELS).body
-        Clock.now = node.node.keyset.not_after - timedelta(seconds=1)
+        sealed, epoch = ohttp.seal_request(node.key, MODELS).body, node.node.epochs.live[0]
+        device, works = node.node.epochs.quoter.tee, node.node.epochs.quoter.tee.quote
+        device.quote = broken  # type: ignore[method-assign]
+        Clock.now = epoch.ends - timedelta(seconds=1)
         assert (await node.ask("GET", "/v1/models")).status == 200
-        assert (await node.http.get("/readyz")).status_code == 200
-        Clock.now = node.node.keyset.not_after
+        problem(await node.http.get("/readyz"), 503, "node.rotation")
+        Clock.now = epoch.ends
         for kind in (ohttp.OHTTP_REQUEST, "message/ohttp-chunked-req"):
             problem(await node.post(sealed, kind=kind), 422, "ohttp.decapsulation")
-        problem(await node.http.get("/readyz"), 503, "node.expired")
-        problem(await node.http.get("/.well-known/ohttp-gateway"), 503, "node.expired")
+        for path in ("/readyz", "/.well-known/ohttp-gateway", EVIDENCE):
+            problem(await node.http.get(path), 503, "node.expired")
         assert (await node.http.get("/healthz")).status_code == 200
         assert node.node.key_store.configs == ()
-        assert all(pair.private.wiped for pair in node.node.keys.ohttp)
-        Clock.now = start
+        await until(lambda: node.node.epochs._failures > 0)
+        device.quote = works  # type: ignore[method-assign]
+        await until(lambda: node.node.app._standing() is None)
+        assert (await node.http.get("/readyz")).status_code == 200
+        assert (await node.ask("GET", "/v1/models")).status == 200
         problem(await node.post(sealed), 422, "ohttp.decapsulation")
-        document = parse_document((await node.http.get("/.well-known/confide/evidence")).content)
-        assert document.keyset.not_after == node.node.keyset.not_after  # who asks anew reads why
+        Clock.now -= timedelta(minutes=1)
+        problem(await node.post(sealed), 422, "ohttp.decapsulation")
 
     asyncio.run(run())
-    assert caplog.text.count("have expired") == 1
+    assert "no new keys: guest.quote" in caplog.text
 
 
-@pytest.mark.parametrize("ahead", [0.05, -1.0])
-def test_the_keys_of_a_node_that_nobody_asks_are_wiped_too(ahead: float) -> None:
-    async def run() -> None:
-        private, store = PrivateKey.generate(Kem.X25519), KeyStore()
-        store.add(build_key_config(1, Kem.X25519, private.public_bytes), private)
-        standing = Standing(store, not_after=utc_now() + timedelta(seconds=ahead), now=utc_now)
-        standing.watch()
-        assert private.wiped == (ahead < 0)
-        await until(lambda: private.wiped)
-        assert store.configs == ()
-        assert standing() is Code.NODE_EXPIRED
-
-    asyncio.run(run())
-
-
-def test_a_clock_that_is_set_forward_is_noticed_by_the_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("confide.server.node._LOOK_SECONDS", 0.01)
-
-    class Clock:
-        now = datetime.now(UTC)
-
-    async def run() -> None:
-        store = KeyStore()
-        standing = Standing(store, not_after=Clock.now + timedelta(hours=168), now=lambda: Clock.now)
-        standing.watch()
-        await asyncio.sleep(0.03)
-        assert not standing._expired
-        Clock.now += timedelta(hours=168)
-        await until(lambda: standing._expired)
-
-    asyncio.run(run())
-
-
-def test_a_stopped_node_watches_no_longer() -> None:
-    async def run() -> None:
-        async with running_node(config()) as node:
-            timer = node.standing._timer
-            assert timer is not None
-            assert not timer.cancelled()
-        assert timer.cancelled()
-
-    asyncio.run(run())
+def broken(_: bytes) -> Quote:
+    raise OSError(5, "Input/output error")
 
 
 def test_a_body_that_comes_after_the_keys_expired_is_refused() -> None:
@@ -347,15 +310,38 @@ def test_a_body_that_comes_after_the_keys_expired_is_refused() -> None:
     with_node(test)
 
 
-def test_a_node_whose_key_takes_no_more_requests_is_not_ready() -> None:
+def test_a_node_whose_key_takes_no_more_requests_is_not_ready_until_new_keys_come() -> None:
     async def test(node: Inside) -> None:
+        device, works = node.node.epochs.quoter.tee, node.node.epochs.quoter.tee.quote
+        device.quote = broken  # type: ignore[method-assign]
+        other = parse_key_config(node.node.keyset.ohttp_keys[1].config)
         assert (await node.http.get("/readyz")).status_code == 200
         await node.ask("GET", "/v1/models")
         problem(await node.http.get("/readyz"), 503, "node.spent")
-        other = parse_key_config(node.node.keyset.ohttp_keys[1].config)
         assert (await node.ask("GET", "/v1/models", key=other)).status == 200  # the other key goes on
+        device.quote = works  # type: ignore[method-assign]
+        await until(lambda: node.node.app._standing() is None)
+        assert (await node.http.get("/readyz")).status_code == 200
+        assert (await node.ask("GET", "/v1/models")).status == 200
 
     with_node(test, limits__replay_entries=1)
+
+
+def test_the_document_of_a_keyset_is_asked_for_by_its_digest() -> None:
+    async def test(node: Inside) -> None:
+        digest, nonce = node.node.keyset.digest.hex(), b"\x07" * 32
+        cached = (await node.http.get(EVIDENCE)).content
+        assert (await node.http.get(f"{EVIDENCE}?keyset={digest}")).content == cached
+        fresh = parse_document((await node.http.get(f"{EVIDENCE}?keyset={digest}&nonce={nonce.hex()}")).content)
+        assert fresh.nonce_path is not None
+        assert fresh.keyset == node.node.keyset
+        for query in (f"keyset={'0' * 64}", f"keyset={'0' * 64}&nonce={nonce.hex()}"):
+            problem(await node.http.get(f"{EVIDENCE}?{query}"), 404, "guest.keyset")
+        half = f"nonce={nonce.hex()}"
+        for query in (f"keyset={digest[1:]}", f"keyset={digest}&", f"keyset={digest}{half}", f"&{half}", f"{half}&keyset={digest}"):
+            problem(await node.http.get(f"{EVIDENCE}?{query}"), 400, "node.bad_request")
+
+    with_node(test)
 
 
 def test_a_node_that_starts_and_one_that_drains_say_so() -> None:

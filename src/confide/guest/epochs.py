@@ -258,7 +258,6 @@ class Epochs:
         epoch.over = min(at + (epoch.ends - now).total_seconds(), epoch.due + epoch.lifetimes.stale)
         for held in epoch.held:
             self._store.advertise(held.config.key_id)
-        log.info("keyset %s is served until %s", epoch.keyset.digest.hex()[:16], epoch.ends)
 
     def _end(self, epoch: Epoch, *, shown: bool = True) -> None:
         self._live.remove(epoch)
