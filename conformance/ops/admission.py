@@ -1,10 +1,13 @@
-"""`admission.verify`: an envelope against a keyset, an authority key, a platform, a policy's places and a time."""
+"""`admission.verify`: an envelope against a keyset, an authority key, a platform, a policy's places and a time.
+
+`admission.renew`: one envelope in the place of another.
+"""
 
 import base64
 from collections.abc import Callable
 from typing import Any
 
-from confide.attest.admission import verify_admission
+from confide.attest.admission import require_newer, signed_admission, verify_admission
 from confide.attest.checks import Checks
 from confide.attest.keyset import parse_keyset
 from confide.formats.dsse import PublicKey, SignatureAlgorithm
@@ -33,4 +36,18 @@ def _verify(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"admission.verify": _verify}
+def _renew(given: dict[str, Any]) -> dict[str, Any]:
+    """What a node shows next: `comes` in the place of `shown` (null: nothing)."""
+    key = given["authority_key"]
+    authority = PublicKey(SignatureAlgorithm(key["alg"]), base64.b64decode(key["public_key"]))
+    comes, shown = (
+        None if given[name] is None else signed_admission(bytes.fromhex(given[name]), authority_key=authority)
+        for name in ("comes", "shown")
+    )
+    if comes is None:
+        raise ValueError("nothing comes")
+    require_newer(comes, shown)
+    return {"not_before": format_time(comes.not_before), "not_after": format_time(comes.not_after)}
+
+
+OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"admission.verify": _verify, "admission.renew": _renew}

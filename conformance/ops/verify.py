@@ -13,8 +13,8 @@ from confide.formats.fields import format_time
 from confide.policy.load import load_policy
 from confide.policy.rollback import RollbackState
 from confide.policy.trust import Proposal, propose_policy
-from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
-from confide.policy.verify import verify, verify_as_of
+from confide.policy.verdict import Unbound, Verdict, VerdictBase
+from confide.policy.verify import verify, verify_as_of, verify_for_admission
 
 
 def _roots(given: dict[str, Any]) -> Roots:
@@ -52,12 +52,24 @@ def _use(given: dict[str, Any]) -> dict[str, Any]:
     return {"expires": format_time(verdict.expires)}
 
 
+def _for_admission(given: dict[str, Any]) -> dict[str, Any]:
+    """As an owner verifies who is about to admit."""
+    verdict = verify_for_admission(
+        bytes.fromhex(given["document"]),
+        load_policy(bytes.fromhex(given["policy"])),
+        now=datetime.fromisoformat(given["now"]),
+        nonce=_nonce(given),
+        roots=_roots(given),
+    )
+    return _common(verdict) | {"admission_not_checked": "admission" in [item.what for item in verdict.not_checked]}
+
+
 def _as_of(given: dict[str, Any]) -> dict[str, Any]:
     policy, at = load_policy(bytes.fromhex(given["policy"])), datetime.fromisoformat(given["now"])
     return _common(verify_as_of(bytes.fromhex(given["document"]), policy, at=at, roots=_roots(given), nonce=_nonce(given)))
 
 
-def _common(verdict: Verdict | HistoricVerdict) -> dict[str, Any]:
+def _common(verdict: VerdictBase) -> dict[str, Any]:
     return {
         "policy_digest": verdict.policy.digest.hex(),
         "keyset_digest": verdict.keyset.digest.hex(),
@@ -98,6 +110,7 @@ OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "verify": _verify,
     "verify.use": _use,
     "verify.as_of": _as_of,
+    "verify.for_admission": _for_admission,
     "verify.rollback_state": _state,
     "verify.trust": _trust,
 }

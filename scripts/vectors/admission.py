@@ -53,7 +53,7 @@ def build(previous: dict[str, Any] | None) -> dict[str, Any]:
         "generator": "scripts/vectors/admission.py",
         "provenance": "Admissions of the node of 02-keyset.json, signed with keys from seeds SHAKE-256(name). "
         "The ML-DSA-65 envelope is random and kept. Every rejecting case differs from an accepted one in what its id names.",
-        "cases": [*_accepted(previous), *_envelopes(), *_statements(), *_windows(), *_steps()],
+        "cases": [*_accepted(previous), *_envelopes(), *_statements(), *_windows(), *_steps(), *_renewals()],
     }
 
 
@@ -160,3 +160,31 @@ def _steps() -> Iterator[dict[str, Any]]:
     )
     for name, musts, case, code in cases:
         yield reject(f"admission-reject-{name}", musts, OP, case, code)
+
+
+def _renewals() -> Iterator[dict[str, Any]]:
+    """ADM-10: what is shown, and what comes."""
+    noon, one, two = (f"2026-11-25T{hour}:00:00Z" for hour in ("12", "13", "14"))
+    held = {"not_before": noon, "not_after": two}
+
+    def case(comes: dict[str, str], shown: dict[str, str] | None = held) -> dict[str, Any]:
+        envelopes = {"comes": given(comes)["envelope"], "shown": given(shown)["envelope"] if shown else None}
+        return envelopes | {"authority_key": key_members(AUTHORITY)}
+
+    accepted = {
+        "first": case(held, None),
+        "same": case(held),
+        "later": case({"not_before": one, "not_after": "2026-11-25T15:00:00Z"}),
+        "longer": case({"not_before": noon, "not_after": "2026-11-25T15:00:00Z"}),
+        "cut-short-by-the-owner": case({"not_before": "2026-11-25T12:00:01Z", "not_after": one}),
+    }
+    for name, input_ in accepted.items():
+        yield accept(f"admission-renewal-accept-{name}", "ADM-10", "admission.renew", input_)
+    refused = {
+        "earlier": case({"not_before": "2026-11-25T11:59:59Z", "not_after": "2026-11-25T15:00:00Z"}),
+        "shorter": case({"not_before": noon, "not_after": "2026-11-25T13:59:59Z"}),
+    }
+    for name, input_ in refused.items():
+        yield reject(f"admission-renewal-reject-{name}", "ADM-10", "admission.renew", input_, Code.ADMISSION_OLDER)
+    stranger = case(held) | {"comes": signed(encode(admission_members()), OTHER)["envelope"]}
+    yield reject("admission-renewal-reject-stranger", "ADM-1", "admission.renew", stranger, Code.ADMISSION_SIGNATURE)

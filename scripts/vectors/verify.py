@@ -220,6 +220,27 @@ def _custody() -> Iterator[Case]:
     yield Case("verify-accept-admission-skipped", "VER-23 VER-27", alone, policy={**OWNED, "require__admission": UNSAFE})
     yield Case("verify-admitted-elsewhere", "VER-23", admitted, Code.ADMISSION_PLACE, {**OWNED, "require__places": ["Lyon"]})
     yield Case("verify-admitted-by-a-stranger", "VER-23", _by_a_stranger, Code.ADMISSION_SIGNATURE, OWNED)
+    late = {"now": format_time(NOW + 8 * HOUR)}
+    yield Case("verify-admission-ended", "VER-23", admitted, Code.ADMISSION_EXPIRED, OWNED, more=late)
+    other_chip = world(keys=OWNED_KEYS, admitted={"platform_id": "0d" * 64})
+    yield Case("verify-admitted-on-another-platform", "VER-23", other_chip, Code.ADMISSION_PLATFORM, OWNED)
+    op = "verify.for_admission"
+    yield Case("admitting-accept-without-admission", "VER-31", alone, policy=OWNED, op=op)
+    yield Case("admitting-accept-whatever-is-shown", "VER-31", _by_a_stranger, policy=OWNED, op=op)
+    yield Case(
+        "admitting-another-authority",
+        "VER-31",
+        world(keys={"authority_key": STRANGER.public}),
+        Code.POLICY_AUTHORITY_KEY,
+        OWNED,
+        op,
+    )
+    other = {**OWNED, "node__software_digests": ["00" * 32]}
+    yield Case("admitting-other-software", "VER-31", alone, Code.POLICY_SOFTWARE_DIGEST, other, op)
+    elsewhere = {**OWNED, "accept__chip_ids": ["0d" * 64]}
+    yield Case("admitting-a-platform-that-is-not-listed", "VER-31", alone, Code.SNP_CHIP_ID, elsewhere, op)
+    old = {**OWNED, "expires": format_time(NOW)}
+    yield Case("admitting-by-an-expired-policy", "VER-31", alone, Code.POLICY_EXPIRED, old, op)
 
 
 def _by_a_stranger() -> bytes:

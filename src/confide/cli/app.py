@@ -20,6 +20,9 @@ COMMANDS = {
     "explain": "confide.cli.explain",
     "run": "confide.cli.run",
     "receipt": "confide.cli.receipt",
+    "key": "confide.cli.key",
+    "policy": "confide.cli.policy",
+    "doctor": "confide.cli.doctor",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

@@ -1,0 +1,39 @@
+"""`confide doctor`: which TEE is here, whether it can be used, and what its evidence would tell clients."""
+
+from pathlib import Path
+
+import click
+
+from confide.cli.options import PATH, json_option, option
+from confide.cli.output import emit, emit_json, fail_text, table
+
+
+@click.command("doctor", short_help="Show the TEE of this machine and whether it works.")
+@option("--collateral-dir", type=PATH, metavar="FOLDER", help="As the node's setting: vendor files that the host does not give.")
+@json_option
+def command(collateral_dir: Path | None, *, as_json: bool) -> int:
+    """Show which TEE interfaces this machine has, whether this user may use them, and verify evidence of the one in use.
+
+    Exits 0 if clients would find the evidence genuine, else with the code of what is wrong.
+    """
+    from confide.guest.examination import examine  # noqa: PLC0415 - the library loads when a command runs
+
+    found = examine(collateral_dir=collateral_dir)
+    problem = found.problem
+    code = 0 if problem is None else int(problem.code.exit)
+    if as_json:
+        emit_json(found.as_dict() | {"exit": code})
+        return code
+    emit("interfaces" if found.interfaces else "interfaces  none")
+    for each in found.interfaces:
+        emit(f"  {'✓' if each.usable else '✗'} {each.name:<14}{each.path:<34}{each.found}")
+    if found.interface:
+        emit(f"in use      {found.interface}")
+    if found.facts:
+        emit("evidence    verifies")
+        emit(table((name.replace("_", " "), value) for name, value in found.facts.items()))
+    for warning in found.warnings:
+        emit(f"warning     policies refuse this guest unless they say otherwise: {warning}")
+    if problem is not None:
+        click.echo(fail_text(problem), err=True)
+    return code

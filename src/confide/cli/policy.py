@@ -1,0 +1,58 @@
+"""`confide policy`: sign a policy, and see what one says."""
+
+from pathlib import Path
+
+import click
+
+from confide.cli.key import passphrase_option
+from confide.cli.options import PATH, json_option, option, signer_option
+from confide.cli.output import banner, emit, emit_json
+from confide.codes import Code
+from confide.errors import MisuseError
+
+
+@click.group("policy", short_help="Check and sign policies.")
+def command() -> None:
+    """Check and sign policies."""
+
+
+@command.command("sign", short_help="Sign a policy.")
+@click.argument("policy", type=PATH)
+@option("--key", type=PATH, required=True, metavar="FILE", help="Private key, as `confide key new` writes it.")
+@passphrase_option
+@option("-o", "--output", type=PATH, required=True, metavar="FILE", help="Where to write the signed policy.")
+@option("--force", is_flag=True, help="Replace an existing file.")
+@json_option
+def sign(policy: Path, *, key: Path, passphrase_file: Path | None, output: Path, force: bool, as_json: bool) -> None:
+    """Write the policy in POLICY (TOML or JSON), signed, to a file that --policy-signer accepts.
+
+    A policy that would not load is not signed.
+    """
+    from confide.client.owner import sign_policy_file  # noqa: PLC0415 - the library loads when a command runs
+
+    if output.exists() and not force:
+        raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
+    signed = sign_policy_file(policy, key_file=key, passphrase_file=passphrase_file, output=output)
+    if as_json:
+        emit_json({"policy": str(output), "signed": str(signed), "signer": signed.signer, "digest": signed.digest.hex()})
+    else:
+        emit(f"wrote {output}: {signed}, by key {signed.signer}")
+
+
+@command.command("check", short_help="Load a policy and show what it says.")
+@click.argument("file", type=PATH)
+@signer_option
+@json_option
+def check(file: Path, *, policy_signers: tuple[Path, ...], as_json: bool) -> None:
+    """Load the policy in FILE and show in short what it demands. Exits 0 only if it loads."""
+    from confide.client import loading  # noqa: PLC0415
+    from confide.client.owner import demands  # noqa: PLC0415
+
+    loaded = loading.load(file, signers=loading.read_signers(policy_signers))
+    shown = demands(loaded)
+    banner(loaded.unsafe_accept_simulated)
+    if as_json:
+        emit_json(shown)
+        return
+    for name, value in shown.items():
+        emit(f"{name.replace('_', ' '):<12}{', '.join(value) if isinstance(value, list) else value}")
