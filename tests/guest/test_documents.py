@@ -16,15 +16,16 @@ from confide.codes import Code
 from confide.formats import merkle
 from confide.guest import GuestError
 from confide.guest.documents import DocumentLimits, DocumentSource
-from confide.guest.keys import NodeKeys
+from confide.guest.keys import NodeKeys, content_keys
 from confide.guest.keysets import Boot, make_keyset
 from confide.guest.nonces import NonceTree
+from confide.guest.quoter import Quoter
 from confide.guest.tee import Quote
 from confide_sim.device import FalseDevice
 
 T = TypeVar("T")
 SOFTWARE = bytes(32)
-QUICK = DocumentLimits(gather=0.02, quote_interval=0.01)
+QUICK = DocumentLimits(gather=0.02)
 
 
 class Clock:
@@ -41,16 +42,23 @@ def keyset(clock: Clock) -> Keyset:
         config_digest=bytes(32),
         isolation=Isolation.WORKER_PROCESS,
         models={"a": bytes(32)},
-        lifetime=timedelta(hours=1),
     )
-    return make_keyset(NodeKeys(), boot, now=clock())
+    window = clock() - timedelta(minutes=5), clock() + timedelta(hours=1)
+    return make_keyset(boot, signing=NodeKeys(), content=content_keys(range(8)), not_before=window[0], not_after=window[1])
 
 
-def with_source(test: Callable[[DocumentSource, Clock], Awaitable[T]], limits: DocumentLimits = QUICK) -> T:
+def with_source(
+    test: Callable[[DocumentSource, Clock], Awaitable[T]],
+    limits: DocumentLimits = QUICK,
+    *,
+    interval: float = 0.01,
+    timeout: float = 10.0,
+) -> T:
     async def run() -> T:
         clock = Clock()
         device = FalseDevice(software_digest=SOFTWARE, now=clock)
-        source = DocumentSource(tee=device, keyset=keyset(clock), limits=limits, now=clock)
+        quoter = Quoter(device, interval=interval, timeout=timeout)
+        source = DocumentSource(quoter=quoter, keyset=keyset(clock), limits=limits, now=clock)
         try:
             return await test(source, clock)
         finally:
@@ -71,7 +79,7 @@ def test_the_cached_document_is_made_once_for_many_askers() -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
         documents = await asyncio.gather(*(source.current() for _ in range(20)))
         assert len(set(documents)) == 1
-        assert source.quotes == 1
+        assert source._quoter.quotes == 1
 
     with_source(test)
 
@@ -98,9 +106,9 @@ def test_it_is_renewed_before_its_collateral_ages() -> None:
         assert parse_document(await source.current()).endorsements.items["crl"] != first.endorsements.items["crl"]
 
     async def frozen(source: DocumentSource, clock: Clock) -> None:
-        quote = source._tee.quote
+        quote = source._quoter.tee.quote
         kept = quote(bytes(64))
-        source._tee.quote = lambda report_data: Quote(quote(report_data).evidence, kept.endorsements, kept.fresh_until)  # type: ignore[method-assign]
+        source._quoter.tee.quote = lambda report_data: Quote(quote(report_data).evidence, kept.endorsements, kept.fresh_until)  # type: ignore[method-assign]
         await test(source, clock)
 
     with pytest.raises(AssertionError):  # a device that keeps its list: only the document is new
@@ -113,7 +121,7 @@ def test_nonces_that_come_together_share_a_quote_and_each_gets_its_own_path() ->
         nonces = [os.urandom(32) for _ in range(100)]
         documents = await asyncio.gather(*(source.fresh(nonce) for nonce in nonces))
         assert len({check(document, nonce) for document, nonce in zip(documents, nonces, strict=True)}) == 1
-        assert source.quotes == 1
+        assert source._quoter.quotes == 1
 
     with_source(test)
 
@@ -122,7 +130,7 @@ def test_a_nonce_that_comes_later_gets_a_later_quote() -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
         roots = {check(await source.fresh(nonce), nonce) for nonce in (b"\x02" * 32, b"\x01" * 32)}
         assert len(roots) == 2
-        assert source.quotes == 2
+        assert source._quoter.quotes == 2
 
     with_source(test)
 
@@ -154,7 +162,7 @@ def test_too_many_waiting_nonces_are_refused_and_the_others_served() -> None:
         assert {error.code for error in refused} == {Code.GUEST_BUSY}
         assert sum(isinstance(result, bytes) for result in results) == 10
 
-    with_source(test, DocumentLimits(gather=0.02, quote_interval=0.01, waiting=10))
+    with_source(test, DocumentLimits(gather=0.02, waiting=10))
 
 
 def test_quotes_keep_their_distance_and_a_crowd_delays_a_strict_client_by_one_quote_only() -> None:
@@ -168,9 +176,9 @@ def test_quotes_keep_their_distance_and_a_crowd_delays_a_strict_client_by_one_qu
         check(await source.fresh(nonce), nonce)
         assert loop.time() - started < 2
         await asyncio.gather(*crowd)
-        assert source.quotes == 2
+        assert source._quoter.quotes == 2
 
-    with_source(test, DocumentLimits(gather=0.02, quote_interval=0.2))
+    with_source(test, interval=0.2)
 
 
 def test_an_asker_that_leaves_takes_nobody_along() -> None:
@@ -189,12 +197,12 @@ def test_an_asker_that_leaves_takes_nobody_along() -> None:
 
 def test_a_device_that_fails_is_named_and_asked_again_later() -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
-        quote, source._tee.quote = source._tee.quote, _broken  # type: ignore[method-assign]
+        quote, source._quoter.tee.quote = source._quoter.tee.quote, _broken  # type: ignore[method-assign]
         for asked in (source.current(), source.fresh(b"\x05" * 32)):
             with pytest.raises(GuestError) as refused:
                 await asked
             assert refused.value.code is Code.GUEST_QUOTE
-        source._tee.quote = quote  # type: ignore[method-assign]
+        source._quoter.tee.quote = quote  # type: ignore[method-assign]
         await source.current()
         check(await source.fresh(b"\x05" * 32), b"\x05" * 32)
 
@@ -231,7 +239,7 @@ def test_the_tree_of_nonces_is_the_shared_one(count: int) -> None:
 @pytest.mark.parametrize("fault", [ValueError("evidence bytes"), RuntimeError(), OSError(5, "x"), KeyError("x")])
 def test_whatever_the_device_raises_nobody_waits_for_ever_and_the_next_is_served(fault: Exception) -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
-        device, works = source._tee, source._tee.quote
+        device, works = source._quoter.tee, source._quoter.tee.quote
 
         def broken(report_data: bytes) -> Quote:
             raise fault

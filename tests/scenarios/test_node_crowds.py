@@ -39,7 +39,7 @@ def test_a_crowd_of_clients_each_verify_their_own_nonce_from_few_quotes() -> Non
     with served(models={}) as node:
         assert node.node is not None
         answers = asyncio.run(crowd(node.url))
-        quotes = node.node.documents.quotes
+        quotes = node.node.epochs.quoter.quotes
     now = datetime.now(UTC)
     nonce, document = answers[0]
     proposal = propose_policy(document, now=now, nonce=nonce, roots=confide_sim.roots(), name="crowd", unsafe_accept_simulated=True)

@@ -119,7 +119,7 @@ class Inside:
         if envelope is not None:
             receipt = check_receipt(
                 envelope,
-                keyset=self.node.keyset,
+                keyset=self.node.epochs.keyset_of(key.raw),
                 request=message,
                 response=answer[: decoded.content_end],
                 salts=Salts.parse(salts) if salts else None,

@@ -165,7 +165,7 @@ def test_stopping_waits_for_requests_in_flight_wipes_keys_and_closes_the_log() -
     async def test(node: Inside) -> None:
         running = [asyncio.create_task(node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"] * 64})) for _ in range(4)]
         await until(lambda: node.node.app.in_flight == 4)
-        receipt_keys = node.node.keyset.receipt_keys
+        receipt_keys, key = node.node.keyset.receipt_keys, node.key
         assert len(_private_keys(node.node)) == 2 * 2 + 2
         await node.node.stop()
         answers = await asyncio.gather(*running)
@@ -177,7 +177,7 @@ def test_stopping_waits_for_requests_in_flight_wipes_keys_and_closes_the_log() -
         assert "wiped" in repr(node.node.keys)
         assert not _private_keys(node.node)
         assert node.node.key_store.configs == ()
-        assert (await node.post(ohttp.seal_request(node.key, MODELS).body)).status_code == 503
+        assert (await node.post(ohttp.seal_request(key, MODELS).body)).status_code == 503
         await node.node.stop()  # twice is once
 
     with_node(test)
@@ -248,7 +248,7 @@ def test_a_restarted_node_is_the_same_false_chip_with_the_same_measurement() -> 
     for _ in range(2):
         with served(models={}) as running:
             assert running.node is not None
-            reports.append(running.node.documents._tee.chip.report(report_data=bytes(64))[0x1A0:0x1E0])  # type: ignore[attr-defined]
+            reports.append(running.node.epochs.quoter.tee.chip.report(report_data=bytes(64))[0x1A0:0x1E0])  # type: ignore[attr-defined]
     assert reports[0] == reports[1]
 
 

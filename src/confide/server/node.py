@@ -25,7 +25,8 @@ from confide.engine.engine import Engine
 from confide.engine.package import Package, open_package
 from confide.guest.admissions import Admissions
 from confide.guest.documents import DocumentLimits, utc_now
-from confide.guest.epochs import Epochs, Lifetimes
+from confide.guest.epoch import Lifetimes
+from confide.guest.epochs import Epochs
 from confide.guest.keys import NodeKeys
 from confide.guest.keysets import Boot
 from confide.guest.quoter import Quoter
