@@ -1,9 +1,10 @@
 from tests.seal.fixtures import node, refused
 
 from confide.codes import Code
+from confide.seal.chunked import ChunkedRequestSealer
 from confide.seal.hpke import Kem, PrivateKey
 from confide.seal.keyconfig import build_key_config, parse_key_configs
-from confide.seal.keystore import KeyStore
+from confide.seal.keystore import KEY_IDS, REST_SECONDS, KeyStore
 from confide.seal.ohttp import Gateway, seal_request
 
 
@@ -42,6 +43,62 @@ def test_an_id_in_use_is_refused() -> None:
         here.keys.add(build_key_config(1, Kem.X25519, private.public_bytes), private)
 
 
+def test_an_id_rests_for_a_day_after_its_key_died() -> None:
+    class Clock:
+        seconds = 0.0
+
+    keys, private = KeyStore(clock=lambda: Clock.seconds), PrivateKey.generate(Kem.X25519)
+    config = build_key_config(7, Kem.X25519, private.public_bytes)
+    keys.add(config, private)
+    assert 7 not in keys.free_ids()
+    keys.retire(7)
+    another = PrivateKey.generate(Kem.X25519)
+    config = build_key_config(7, Kem.X25519, another.public_bytes)
+    for seconds in (0.0, REST_SECONDS - 1):
+        Clock.seconds = seconds
+        assert len(keys.free_ids()) == KEY_IDS - 1
+        with refused(Code.OHTTP_STATE):
+            keys.add(config, another)
+    Clock.seconds = REST_SECONDS
+    assert 7 in keys.free_ids()
+    keys.add(config, another)
+    keys.retire(7, shown=False)  # nobody was told of it: no rest
+    assert 7 in keys.free_ids()
+
+
+def test_a_request_half_open_when_its_key_dies_is_not_opened() -> None:
+    """Neither the one that waited for its first chunk, nor a copy of it: nothing is recorded any more, so nothing may pass."""
+    here = node()
+    sealer = ChunkedRequestSealer(here.configs[Kem.X25519])
+    body = sealer.write(b"first") + sealer.finish(b"last")
+    openers = [here.gateway.open_chunked() for _ in range(2)]
+    for opener in openers:
+        assert list(opener.feed(body[:40])) == []
+    assert openers[0].encapsulation is not None
+    here.keys.retire(1)
+    for opener in openers:
+        with refused(Code.OHTTP_KEY_ID):
+            opener.feed(body[40:])
+        assert opener.sealer is None
+
+
+def test_all_live_keys_share_one_room_and_a_dead_key_gives_its_places_back() -> None:
+    keys, configs = KeyStore(room=4), []
+    for key_id in (1, 2, 3):
+        private = PrivateKey.generate(Kem.X25519)
+        configs.append(build_key_config(key_id, Kem.X25519, private.public_bytes))
+        keys.add(configs[-1], private, replay_capacity=3)
+    gateway = Gateway(keys)
+    for config in (configs[0], configs[0], configs[0], configs[1]):
+        gateway.open(seal_request(config, b"m").body)
+    assert keys.crowding == 1.0
+    with refused(Code.OHTTP_REPLAY_STORE_FULL):
+        gateway.open(seal_request(configs[2], b"m").body)
+    keys.retire(1)
+    assert keys.crowding == 0.25
+    assert gateway.open(seal_request(configs[2], b"m").body).message == b"m"
+
+
 def test_a_configuration_of_another_key_is_refused() -> None:
     keys, private = KeyStore(), PrivateKey.generate(Kem.X25519)
     other = build_key_config(1, Kem.X25519, PrivateKey.generate(Kem.X25519).public_bytes)
@@ -55,15 +112,6 @@ def test_a_key_wiped_under_a_request_opens_nothing() -> None:
     with refused(Code.OHTTP_DECAPSULATION) as info:
         here.gateway.open(seal_request(here.configs[Kem.X25519], b"").body)
     assert info.value.found == "hpke.key_wiped"
-
-
-def test_a_store_is_spent_when_an_advertised_key_takes_no_more() -> None:
-    here = node(replay_capacity=1)
-    assert [here.keys.spent] == [False]
-    here.gateway.open(seal_request(here.configs[Kem.X25519], b"m").body)
-    assert [here.keys.spent] == [True]  # a list: mypy takes a property for a constant
-    here.keys.withdraw(1)
-    assert [here.keys.spent] == [False]
 
 
 def test_retiring_all_keys_wipes_them_and_opens_nothing() -> None:

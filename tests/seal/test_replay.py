@@ -5,7 +5,7 @@ from tests.seal.fixtures import refused
 
 from confide.codes import Code
 from confide.errors import ChannelError
-from confide.seal.replay import ReplayStore, request_id
+from confide.seal.replay import ReplayStore, Room, request_id
 
 
 def identifier(number: int) -> bytes:
@@ -32,6 +32,30 @@ def test_a_full_store_refuses_and_never_forgets() -> None:
         store.record(identifier(3))
     with refused(Code.OHTTP_REPLAYED):
         store.record(identifier(1))
+
+
+def test_how_full_a_store_is_is_told_before_it_is_full() -> None:
+    store = ReplayStore(capacity=4)
+    told = [store.fill]
+    for number in range(3):
+        store.record(identifier(number))
+        told.append(store.fill)
+    assert told == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_a_closed_store_records_nothing_and_gives_its_places_back() -> None:
+    room = Room(3)
+    store, other = ReplayStore(3, room), ReplayStore(3, room)
+    for number in range(3):
+        store.record(identifier(number))
+    assert other.full
+    with refused(Code.OHTTP_REPLAY_STORE_FULL):
+        other.record(identifier(9))
+    store.close()
+    with refused(Code.OHTTP_KEY_ID):
+        store.record(identifier(9))
+    other.record(identifier(9))
+    assert (len(store), len(other), room.taken) == (0, 1, 1)
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])

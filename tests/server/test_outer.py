@@ -296,7 +296,7 @@ def test_keys_that_ended_serve_nobody_until_there_are_new_ones(caplog: pytest.Lo
     assert "no new keys: guest.quote" in caplog.text
 
 
-def broken(report_data: bytes) -> Quote:  # noqa: ARG001 - as the device's
+def broken(report_data: bytes) -> Quote:
     raise OSError(5, "Input/output error")
 
 

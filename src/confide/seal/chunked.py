@@ -105,6 +105,7 @@ class ChunkedRequestOpener(ChunkReader):
         self, replay: ReplayStore, context: ReceiverContext, encapsulation: Encapsulation, ciphertext: Buffer, aad: bytes
     ) -> bytes:
         plaintext = open_first(context, ciphertext, aad)
+        replay.require_open()  # before there is a sealer: to a dead key nothing is answered inside
         self._open_chunk = partial(_open_later, context)
         self.sealer = ChunkedResponseSealer(context, encapsulation.enc)
         replay.record(encapsulation.request_id)  # before anyone sees the plaintext

@@ -96,16 +96,6 @@ class KeyStore:
         return by_preference(held.config for held in self._keys.values() if held.advertised)
 
     @property
-    def spent(self) -> bool:
-        """Whether an advertised key has accepted its last request."""
-        return any(held.advertised and held.replay.full for held in self._keys.values())
-
-    @property
-    def fill(self) -> float:
-        """How full the fullest advertised key's replay store is, 0 to 1: rotate before it is 1."""
-        return max((held.replay.fill for held in self._keys.values() if held.advertised), default=0.0)
-
-    @property
     def crowding(self) -> float:
         """How full the room is that all live keys share, 0 to 1."""
         return self._room.taken / self._room.capacity if self._room else 0.0

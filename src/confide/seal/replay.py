@@ -55,18 +55,22 @@ class ReplayStore:
         """How much of what this key alone may remember is taken, 0 to 1."""
         return len(self._seen) / self.capacity
 
+    def require_open(self) -> None:
+        """`ohttp.key_id` when the key died while the request was being opened: as for any dead key."""
+        if self._closed:
+            raise ChannelError(Code.OHTTP_KEY_ID, found="a key that has died", wanted="a live one")
+
     def record(self, identifier: bytes) -> None:
         """Remember `identifier`, or refuse.
 
         Raises:
-            ChannelError: `ohttp.replayed` if it is known, `ohttp.replay_store_full` if there is no room, `ohttp.key_id` when the
-                key died while the request was being opened.
+            ChannelError: `ohttp.replayed` if it is known, `ohttp.replay_store_full` if there is no room, `ohttp.key_id` as
+                `require_open`.
         """
         if len(identifier) != IDENTIFIER_SIZE:
             raise ChannelError(Code.OHTTP_STATE, found=f"an identifier of {len(identifier)} bytes", wanted=str(IDENTIFIER_SIZE))
         with self._room.lock:
-            if self._closed:
-                raise ChannelError(Code.OHTTP_KEY_ID, found="a key that has died", wanted="a live one")
+            self.require_open()
             if identifier in self._seen:
                 raise ChannelError(Code.OHTTP_REPLAYED, found=identifier.hex(), wanted="a request sealed afresh")
             if self.full:
