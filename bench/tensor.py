@@ -35,7 +35,7 @@ def figures(*, rounds: int = 30, block: int = 20) -> dict[str, Figure]:
 
 
 def _server(url: str, pid: int, client: Node, block: int) -> float:
-    key = client._session.attested().key
+    key = client.attested().key
     bodies = [ohttp.seal_request(key, bhttp.encode_request(_request(), pad_to=bucket)).body for _ in range(block)]
     requests = [load.request_bytes(url, "/ohttp", body, content_type=ohttp.OHTTP_REQUEST) for body in bodies]
     before = process_cpu(pid)

@@ -65,7 +65,7 @@ def measure(package: Path, *, rounds: int, block: int) -> list[Block]:
     done: list[Block] = []
     with ExitStack() as stack:
         node = stack.enter_context(processes.node(package, workers=2))
-        key = stack.enter_context(processes.connect(node))._session.attested().key
+        key = stack.enter_context(processes.connect(node)).attested().key
         sides = [Side("sealed", node.url, (node.front, *node.workers))]
         sides += [stack.enter_context(started(name, command)) for name, command in _commands(package).items()]
         for turn in range(rounds + 1):

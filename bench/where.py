@@ -41,7 +41,7 @@ def sample(package: Path) -> Mapping[str, float]:
     """Shares of the front process's busy samples, largest first; they add up to one."""
     with processes.node(package, workers=2) as node, processes.connect(node) as client, tempfile.TemporaryDirectory() as folder:
         side = Side("sealed", node.url, (node.front,))
-        key = client._session.attested().key
+        key = client.attested().key
         stop = threading.Event()
 
         def keep_asking() -> None:

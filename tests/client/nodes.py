@@ -10,7 +10,7 @@ from tests.server.running import Served, config, served
 
 import confide
 from confide.client import judge
-from confide.client.transport import HttpTransport, Reply, Transport
+from confide.client.transport import Body, HttpTransport, Incoming, Reply, Transport
 from confide.policy.load import load_policy
 from confide.policy.model import Policy
 
@@ -27,8 +27,8 @@ class Place:
         return self.node.url
 
     def connect(self, **more: object) -> confide.Node:
-        """A verified session without a state file."""
-        return confide.connect(self.url, **{"policy": self.policy, "state": None, **more})  # type: ignore[arg-type]
+        """A verified session without a state file, that gives up at once."""
+        return confide.connect(self.url, **{"policy": self.policy, "state": None, "patience": 0.0, **more})  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -69,6 +69,9 @@ class Recorder(Transport):
     def post(self, path: str, body: bytes, *, headers: Mapping[str, str], limit: int) -> Reply:
         self.bodies.append(body)
         return self.replies.pop(0) if self.replies else self.inner.post(path, body, headers=headers, limit=limit)
+
+    def begin(self, path: str, body: Body, *, headers: Mapping[str, str]) -> Incoming:
+        return self.inner.begin(path, body, headers=headers)
 
     def close(self) -> None:
         self.inner.close()

@@ -5,6 +5,7 @@ evidence or a receipt is good; it only refuses to go on without those who do.
 """
 
 from confide.client.answer import Answer, Label, Record, Timing, similarity
-from confide.client.node import ModelInfo, Node, connect
+from confide.client.core import ModelInfo
+from confide.client.node import Node, connect
 
 __all__ = ["Answer", "Label", "ModelInfo", "Node", "Record", "Timing", "connect", "similarity"]

@@ -1,16 +1,19 @@
 """One request through the sealed channel: encode, seal, send, open, check the receipt. In this order, and no step can be skipped.
 
-There is no other way out of this module than a `SealedRequest`: nothing falls back to plaintext, whatever the other side answers.
-Left to others: which node and key are good (`session`), what the answer means (`answer`).
+There is no other way out of this module than a sealed request: nothing falls back to plaintext, whatever the other side answers.
+Left to others: which node and key are good (`session`), when to send again (`patience`), streams (`streaming`), what the answer
+means (`answer`).
 """
 
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from confide.client.flow import Flow, post
+from confide.client.patience import NOT_TAKING, NotTakenError
 from confide.client.remote import CODES
 from confide.client.session import Attested
-from confide.client.transport import Reply, Transport
+from confide.client.transport import Reply
 from confide.codes import Code
 from confide.errors import ChannelError, TransportError
 from confide.formats import strictjson
@@ -19,6 +22,7 @@ from confide.receipt.commit import Salts
 from confide.receipt.deliver import from_trailers
 from confide.receipt.model import Receipt
 from confide.seal import bhttp, ohttp
+from confide.seal.fields import Fields
 from confide.seal.padding import bucket
 
 PATH = "/ohttp"
@@ -34,78 +38,118 @@ class KeyChangedError(ChannelError):
 
 @dataclass(frozen=True)
 class Exchanged:
-    """An opened answer with a checked receipt, and the bytes and seconds that belong to it."""
+    """An opened answer with a checked receipt, and the bytes and seconds that belong to it.
 
+    Where the request was a stream, `request` and `committed` are None: nothing but their hashes was kept.
+    """
+
+    attested: Attested
     response: bhttp.Response
     receipt: Receipt | None
     envelope: bytes | None
-    request: bytes = field(repr=False)
-    committed: bytes = field(repr=False)  # the response bytes a receipt commits to
+    request: bytes | None = field(repr=False)
+    committed: bytes | None = field(repr=False)  # the response bytes a receipt commits to
     salts: bytes | None = field(repr=False)
     seal: float = 0.0
     network: float = 0.0
     open: float = 0.0
     check: float = 0.0
 
+    @property
+    def status(self) -> int:
+        """HTTP status, inside the seal."""
+        return self.response.status
 
-def exchange(transport: Transport, attested: Attested, request: bhttp.Request, *, models: tuple[bytes, ...] | None) -> Exchanged:
-    """Send `request` to the attested node. `models`: the package digests a receipt may name; None when the policy does not say.
+    @property
+    def headers(self) -> Fields:
+        """Header fields, inside the seal."""
+        return self.response.headers
 
-    Raises:
-        KeyChangedError: nothing was opened; re-attest, then seal anew.
-        TransportError, ChannelError, ReceiptError: there is no answer.
-    """
-    started = time.perf_counter()
-    message = bhttp.encode_request(request, pad_to=bucket)
-    sealed = ohttp.seal_request(attested.key, message)
-    sealed_at = time.perf_counter()
-    headers = {"content-type": ohttp.OHTTP_REQUEST, "accept": ohttp.OHTTP_RESPONSE, "confide-request-id": sealed.request_id.hex()}
-    reply = transport.post(PATH, sealed.body, headers=headers, limit=MAX_SEALED)
-    answered = time.perf_counter()
-    _require_sealed(reply)
-    opened = sealed.opener.open(reply.content)
-    decoded = bhttp.decode_response(opened)
-    opened_at = time.perf_counter()
-    committed = opened[: decoded.content_end]
-    envelope, salts = from_trailers(decoded.response.trailers)
-    receipt = None
-    if envelope is not None:
-        receipt = check_receipt(
-            envelope,
-            keyset=attested.verdict.keyset,
-            request=message,
-            response=committed,
-            salts=Salts.parse(salts) if salts is not None else None,
-            enc=sealed.enc,
-            key_config=attested.key.raw,
-            models=models,
-            succeeded=200 <= decoded.response.status < 300,
+    @property
+    def content(self) -> bytes:
+        """The content of the answer."""
+        return self.response.content
+
+
+class Sealed:
+    """A request, sealed to one key. It may be sent more than once: a node opens it once."""
+
+    __slots__ = ("_attested", "_headers", "_message", "_models", "_sealed", "_seconds")
+
+    def __init__(self, attested: Attested, request: bhttp.Request, *, models: tuple[bytes, ...] | None) -> None:
+        """`models`: the package digests that a receipt may name; None when the policy does not say."""
+        started = time.perf_counter()
+        self._attested, self._models = attested, models
+        self._message = bhttp.encode_request(request, pad_to=bucket)
+        self._sealed = ohttp.seal_request(attested.key, self._message)
+        self._headers = outer_headers(ohttp.OHTTP_REQUEST, ohttp.OHTTP_RESPONSE, self._sealed.request_id)
+        self._seconds = time.perf_counter() - started
+
+    def exchange(self) -> Flow[Exchanged]:
+        """Send it, and open and check the answer.
+
+        Raises:
+            KeyChangedError: nothing was opened; re-attest, then seal anew.
+            TransportError, ChannelError, ReceiptError: there is no answer.
+        """
+        started = time.perf_counter()
+        reply = yield from post(PATH, self._sealed.body, headers=self._headers, limit=MAX_SEALED)
+        answered = time.perf_counter()
+        require_sealed(reply, ohttp.OHTTP_RESPONSE)
+        return self._opened(reply.content, network=answered - started)
+
+    def _opened(self, content: bytes, *, network: float) -> Exchanged:
+        answered = time.perf_counter()
+        opened = self._sealed.opener.open(content)
+        decoded = bhttp.decode_response(opened)
+        opened_at = time.perf_counter()
+        committed = opened[: decoded.content_end]
+        envelope, salts = from_trailers(decoded.response.trailers)
+        receipt = None
+        if envelope is not None:
+            receipt = check_receipt(
+                envelope,
+                keyset=self._attested.verdict.keyset,
+                request=self._message,
+                response=committed,
+                salts=Salts.parse(salts) if salts is not None else None,
+                enc=self._sealed.enc,
+                key_config=self._attested.key.raw,
+                models=self._models,
+                succeeded=200 <= decoded.response.status < 300,
+            )
+        return Exchanged(
+            attested=self._attested,
+            response=decoded.response,
+            receipt=receipt,
+            envelope=envelope,
+            request=self._message,
+            committed=committed,
+            salts=salts,
+            seal=self._seconds,
+            network=network,
+            open=opened_at - answered,
+            check=time.perf_counter() - opened_at,
         )
-    return Exchanged(
-        response=decoded.response,
-        receipt=receipt,
-        envelope=envelope,
-        request=message,
-        committed=committed,
-        salts=salts,
-        seal=sealed_at - started,
-        network=answered - sealed_at,
-        open=opened_at - answered,
-        check=time.perf_counter() - opened_at,
-    )
 
 
-def _require_sealed(reply: Reply) -> None:
+def outer_headers(request: str, response: str, request_id: bytes) -> dict[str, str]:
+    """All that the network is told. The request id says nothing that the sealed bytes do not: balancers hash it."""
+    return {"content-type": request, "accept": response, "confide-request-id": request_id.hex()}
+
+
+def require_sealed(reply: Reply, media_type: str) -> None:
     """Outside the seal anybody may have written the reply: it chooses which error is raised and never becomes an answer."""
-    if reply.status == 200 and reply.media_type == ohttp.OHTTP_RESPONSE:
+    if reply.status == 200 and reply.media_type == media_type:
         return
     if 200 <= reply.status < 300:
-        raise ChannelError(Code.CLIENT_NOT_SEALED, found=reply.media_type[:60] or "no media type", wanted=ohttp.OHTTP_RESPONSE)
+        raise ChannelError(Code.CLIENT_NOT_SEALED, found=reply.media_type[:60] or "no media type", wanted=media_type)
     problem = _problem(reply)
     if problem.get("type") == KEY_PROBLEM and 400 <= reply.status < 500:
         raise KeyChangedError(Code.CLIENT_KEY_CHANGED, found=f"HTTP {reply.status}", wanted="a key that the node knows")
     found = f"HTTP {reply.status}{_said(problem.get('code'))}"
-    raise TransportError(Code.TRANSPORT_STATUS, found=found, wanted="HTTP 200", hint=_status_hint(reply.status))
+    kind = NotTakenError if reply.status in NOT_TAKING else TransportError
+    raise kind(Code.TRANSPORT_STATUS, found=found, wanted="HTTP 200", hint=_status_hint(reply.status))
 
 
 def _problem(reply: Reply) -> dict[str, Any]:
@@ -124,6 +168,6 @@ def _said(code: object) -> str:
 
 
 def _status_hint(status: int) -> str:
-    if status in {429, 503}:
+    if status in NOT_TAKING:
         return "the node is full or not ready: wait a moment and retry"
     return "is this the address of a confide node?" if status == 404 else ""

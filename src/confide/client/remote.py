@@ -43,6 +43,16 @@ def raise_remote(status: int, content: bytes) -> Never:
     raise RemoteError(code, found=found, wanted=wanted, hint=hint)
 
 
+def error_code(status: int, content: bytes) -> Code | None:
+    """The code of the node's error, where it is one that this version knows."""
+    if status < 400:
+        return None
+    try:
+        return CODES.get(strictjson.load_as(content, _Body, limit=MAX_ERROR).error.code)
+    except strictjson.JsonError:
+        return None
+
+
 def parse_timing(headers: tuple[tuple[bytes, bytes], ...]) -> dict[str, float]:
     """`confide-timing: queue=0.1,pre=..,core=..,post=..` in milliseconds, as seconds; what does not parse is left out."""
     text = next((value for name, value in headers if name == TIMING_HEADER), b"")

@@ -5,22 +5,29 @@ verdict: post-quantum first, as the policy allows. Keys offered anywhere else (`
 Left to others: sending (`exchange`).
 """
 
-import threading
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from confide.attest.evidence import Roots
 from confide.client import source, state
-from confide.client.transport import Transport
+from confide.client.flow import Flow, acquire, blocking
+from confide.client.patience import Tries
+from confide.client.source import Obtained
 from confide.codes import Code
-from confide.errors import ChannelError
+from confide.errors import ChannelError, ConfideError
 from confide.policy.model import Policy
 from confide.policy.verdict import Verdict
 from confide.policy.verify import verify
 from confide.seal.keyconfig import KeyConfig, parse_key_config
+
+if TYPE_CHECKING:
+    import asyncio
+    import threading
 
 
 def utc_now() -> datetime:
@@ -30,65 +37,99 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Attested:
-    """A verdict, the document it rests on, the key to seal to, and how long getting there took."""
+    """A verdict, the document it rests on, the key to seal to, and how long getting there took.
+
+    `deadline` is the verdict's end by a clock that cannot be set back.
+    """
 
     verdict: Verdict
     document: bytes = field(repr=False)
     key: KeyConfig
     seconds: float
+    deadline: float
 
 
 class Session:
-    """Verifies when needed, and only then. Safe to share between threads: one of them verifies, the others wait."""
+    """Verifies when needed, and only then. Shared by all exchanges of a client: one of them verifies, the others wait for it.
+
+    `lock` is one of the driver's kind (`flow.acquire`).
+    """
 
     def __init__(
         self,
-        transport: Transport,
         policy: Policy,
         *,
+        lock: "threading.Lock | asyncio.Lock",
         roots: Roots,
         state_path: Path | None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._transport = transport
-        self._policy = policy
+        self._policy, self._lock = policy, lock
         self._roots = roots
         self._state_path = state_path
         self._now = now
-        self._lock = threading.Lock()
         self._attested: Attested | None = None
-        self._deadline = 0.0
+        self._failures = 0
+        self._failure: ConfideError | None = None
 
-    def attested(self) -> Attested:
+    def attested(self, tries: Tries) -> Flow[Attested]:
         """The current verdict; a new one when there is none or it has expired."""
-        with self._lock:
-            if self._attested is None or self._expired(self._attested):
-                self._attested = None
-                self._attested = self._attest()
-            self._attested.verdict.require_usable(self._now())
-            return self._attested
+        attested = self._current()
+        if attested is None:
+            attested = yield from self._single(tries)
+        attested.verdict.require_usable(self._now())
+        return attested
 
     def forget(self, attested: Attested) -> None:
-        """Verify anew next time; does nothing when another thread already did."""
-        with self._lock:
-            if self._attested is attested:
-                self._attested = None
+        """Verify anew next time; does nothing when another exchange already did."""
+        if self._attested is attested:
+            self._attested = None
 
-    def _expired(self, attested: Attested) -> bool:
+    def _current(self) -> Attested | None:
         """By the wall clock, and by one that cannot be set back."""
-        return self._now() >= attested.verdict.expires or time.monotonic() >= self._deadline
+        attested = self._attested
+        if attested is None or self._now() >= attested.verdict.expires or time.monotonic() >= attested.deadline:
+            return None
+        return attested
 
-    def _attest(self) -> Attested:
+    def _single(self, tries: Tries) -> Flow[Attested]:
+        """One flight at a time. Who waited for one that failed has its failure: a crowd does not ask a bad node one by one."""
+        failures = self._failures
+        yield from acquire(self._lock)
+        try:
+            attested = self._current()
+            if attested is None and self._failure is not None and self._failures != failures:
+                raise copy.copy(self._failure)
+            if attested is None:
+                self._attested = None
+                attested = self._attested = yield from self._recorded(tries)
+            return attested
+        finally:
+            self._lock.release()
+
+    def _recorded(self, tries: Tries) -> Flow[Attested]:
+        try:
+            return (yield from self._attest(tries))
+        except ConfideError as error:
+            self._failures, self._failure = self._failures + 1, copy.copy(error)
+            raise
+
+    def _attest(self, tries: Tries) -> Flow[Attested]:
         started = time.perf_counter()
-        obtained = source.from_node(self._transport)
-        nonce = obtained.nonce or b""  # `from_node` always gives one; an empty nonce matches nothing
+        obtained = yield from source.evidence(tries)
+        verdict, now = yield from blocking(lambda: self._judge(obtained))
+        key = _first_key(verdict)
+        deadline = time.monotonic() + (verdict.expires - now).total_seconds()
+        return Attested(verdict, obtained.document, key, time.perf_counter() - started, deadline)
+
+    def _judge(self, obtained: Obtained) -> tuple[Verdict, datetime]:
+        """Steps 2 and 3: signatures take milliseconds and the state is a file, so not in an event loop."""
+        nonce = obtained.nonce or b""  # a node's document always has one; an empty nonce matches nothing
         now = self._now()
         seen = state.load(self._state_path)
         verdict = verify(obtained.document, self._policy, now=now, nonce=nonce, roots=self._roots, rollback=seen)
         state.keep(self._state_path, verdict.rollback)
-        key = _first_key(verdict)
-        self._deadline = time.monotonic() + (verdict.expires - now).total_seconds()
-        return Attested(verdict, obtained.document, key, time.perf_counter() - started)
+        return verdict, now
 
 
 def _first_key(verdict: Verdict) -> KeyConfig:

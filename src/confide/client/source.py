@@ -6,6 +6,8 @@ from pathlib import Path
 
 from confide.attest.document import MAX_DOCUMENT, MEDIA_TYPE
 from confide.client.files import read_file
+from confide.client.flow import Flow, drive, get
+from confide.client.patience import NOT_TAKING, NotTakenError, Tries, patiently
 from confide.client.transport import HttpTransport, Transport
 from confide.codes import Code
 from confide.errors import TransportError
@@ -24,8 +26,24 @@ class Obtained:
 
 def from_node(transport: Transport) -> Obtained:
     """`GET /.well-known/confide/evidence?nonce=` with 32 fresh random bytes."""
+    return drive(evidence(Tries(0.0, repeatable=False)), transport)
+
+
+def evidence(tries: Tries) -> Flow[Obtained]:
+    """The document of a node that may be busy or about to be there."""
+    while True:
+        try:
+            return (yield from _asked())
+        except TransportError as error:
+            yield from patiently(tries, error)
+
+
+def _asked() -> Flow[Obtained]:
     nonce = secrets.token_bytes(NONCE_SIZE)
-    reply = transport.get(f"{PATH}?nonce={nonce.hex()}", limit=MAX_DOCUMENT)
+    reply = yield from get(f"{PATH}?nonce={nonce.hex()}", limit=MAX_DOCUMENT)
+    if reply.status in NOT_TAKING:
+        hint = "the node is full or not ready: wait a moment and retry"
+        raise NotTakenError(Code.TRANSPORT_STATUS, found=f"HTTP {reply.status}", wanted="evidence", hint=hint)
     if reply.status != 200:
         hint = "is this the address of a confide node?" if reply.status == 404 else ""
         raise TransportError(Code.TRANSPORT_STATUS, found=f"HTTP {reply.status}", wanted="evidence", hint=hint)

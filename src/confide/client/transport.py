@@ -1,17 +1,18 @@
 """Bytes to and from a node over HTTP: bounded, timed, without redirects; every failure is a coarse `TransportError`.
 
 Nothing here is trusted or secret: the network sees media types, sizes and the two outer paths. Left to others: what the bytes mean
-(`session`, `exchange`). Anything with these three methods can stand in for `HttpTransport`.
+(`session`, `exchange`, `streaming`), the asynchronous twin (`transport_async`). Anything with these methods can stand in for
+`HttpTransport`; what asks for no streams needs no `begin`.
 """
 
 import ipaddress
 import ssl
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -19,7 +20,9 @@ from confide.codes import Code
 from confide.errors import MisuseError, TransportError
 
 CONNECT_TIMEOUT = 10.0  # seconds; a node that accepts no connection by then is not there
+CONNECTIONS = 64  # at once, per client
 MAX_URL = 2048
+MAX_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,89 @@ class Reply:
     status: int
     media_type: str
     content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds.
+
+    Attributes:
+        connect: for a connection, and for a free place in the pool.
+        exchange: for one whole exchange, waiting and repeating included.
+        chunk: between two pieces of a stream.
+        stream: for a whole stream.
+    """
+
+    connect: float = CONNECT_TIMEOUT
+    exchange: float = 60.0
+    chunk: float = 60.0
+    stream: float = 1800.0
+
+    def __post_init__(self) -> None:
+        for seconds in (self.connect, self.exchange, self.chunk, self.stream):
+            if not 0 < seconds <= MAX_SECONDS:
+                raise MisuseError(Code.CLIENT_INPUT, found=f"a timeout of {seconds:g} s", wanted=f"0 to {MAX_SECONDS:g} s")
+
+    @classmethod
+    def of(cls, value: "float | Timeouts") -> "Timeouts":
+        """Seconds for one exchange, or all of them."""
+        return value if isinstance(value, Timeouts) else cls(exchange=value)
+
+
+class Encoder(Protocol):
+    """Turns pieces into bytes for the wire: `write` each, then `finish` once. Without `finish` the message is no message."""
+
+    def write(self, data: bytes, /) -> bytes:
+        """The bytes that leave for this piece."""
+        ...
+
+    def finish(self) -> bytes:
+        """The last bytes."""
+        ...
+
+
+@dataclass(eq=False)
+class Outgoing:
+    """A body that is sent as it is made. `started`: a piece was asked for, so that the source may not begin anew."""
+
+    source: Iterable[bytes] | AsyncIterable[bytes] = field(repr=False)
+    encoder: Encoder = field(repr=False)
+    started: bool = False
+
+    def pieces(self) -> Iterator[bytes]:
+        """What goes on the wire. An error of the source breaks the request off: it never looks complete."""
+        if not isinstance(self.source, Iterable):
+            raise MisuseError(Code.CLIENT_INPUT, found="an asynchronous iterable", wanted="an iterable", hint="use connect_async")
+        self.started = True
+        for piece in self.source:
+            if out := self.encoder.write(piece):
+                yield out
+        yield self.encoder.finish()
+
+
+Body = bytes | Outgoing
+
+
+class Incoming(Protocol):
+    """An answer whose head is there."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Lower case, without parameters."""
+        ...
+
+    def read(self) -> bytes:
+        """The next bytes as they come; none at the end."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back, or close it where the answer has not ended. May be called twice."""
+        ...
 
 
 class Transport(Protocol):
@@ -42,27 +128,64 @@ class Transport(Protocol):
         """`POST path`, at most `limit` bytes of answer."""
         ...
 
+    def begin(self, path: str, body: Body, *, headers: Mapping[str, str]) -> Incoming:
+        """`POST path`; returns once the head of the answer is there."""
+        ...
+
     def close(self) -> None:
         """Give connections back."""
         ...
 
 
-class HttpTransport:
-    """`Transport` over httpx. One whole exchange takes at most `timeout` seconds, however slowly the other side drips."""
+class AsyncIncoming(Protocol):
+    """`Incoming` in an event loop."""
 
-    def __init__(self, url: str, *, timeout: float = 60.0) -> None:
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Lower case, without parameters."""
+        ...
+
+    async def read(self) -> bytes:
+        """The next bytes as they come; none at the end."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back, or close it where the answer has not ended. May be called twice."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """`Transport` in an event loop."""
+
+    async def get(self, path: str, *, limit: int) -> Reply:
+        """`GET path`, at most `limit` bytes of answer."""
+        ...
+
+    async def post(self, path: str, body: bytes, *, headers: Mapping[str, str], limit: int) -> Reply:
+        """`POST path`, at most `limit` bytes of answer."""
+        ...
+
+    async def begin(self, path: str, body: Body, *, headers: Mapping[str, str]) -> AsyncIncoming:
+        """`POST path`; returns once the head of the answer is there."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class HttpTransport:
+    """`Transport` over httpx. One whole exchange takes at most its time, however slowly the other side drips."""
+
+    def __init__(self, url: str, *, timeout: float | Timeouts = 60.0, connections: int = CONNECTIONS) -> None:
         self.url = require_url(url)
-        self._timeout = timeout
-        # A loopback node is never asked for through a proxy. Elsewhere HTTPS_PROXY and friends count: what passes them is sealed.
-        near = _is_loopback(httpx.URL(self.url).host)
-        self._client = httpx.Client(
-            verify=_no_tls() if near and self.url.startswith("http://") else True,
-            base_url=self.url,
-            timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
-            follow_redirects=False,
-            trust_env=not near,
-            headers={"accept-encoding": "identity", "user-agent": "confide"},
-        )
+        self.timeouts = Timeouts.of(timeout)
+        self._client = httpx.Client(**client_options(self.url, self.timeouts, connections))
 
     def get(self, path: str, *, limit: int) -> Reply:
         """`GET path`, at most `limit` bytes of answer."""
@@ -72,30 +195,76 @@ class HttpTransport:
         """`POST path`, at most `limit` bytes of answer."""
         return self._send(self._client.build_request("POST", path, content=body, headers=dict(headers)), limit)
 
+    def begin(self, path: str, body: Body, *, headers: Mapping[str, str]) -> Incoming:
+        """`POST path`; returns once the head of the answer is there."""
+        deadline = Deadline(self.timeouts.stream)
+        content = body.pieces() if isinstance(body, Outgoing) else body
+        times = stream_times(self.timeouts)
+        request = self._client.build_request("POST", path, content=content, headers=dict(headers), timeout=times)
+        with coarse(self.url):
+            return _Incoming(self._client.send(request, stream=True), deadline, self.url)
+
     def close(self) -> None:
         """Give connections back."""
         self._client.close()
 
     def _send(self, request: httpx.Request, limit: int) -> Reply:
-        deadline = time.monotonic() + self._timeout
-        with _coarse(self.url):
+        deadline = Deadline(self.timeouts.exchange)
+        with coarse(self.url):
             response = self._client.send(request, stream=True)
             try:
-                content = b"".join(self._bounded(response, limit, deadline))
+                content = b"".join(deadline.bounded(response.iter_raw(), limit))
             finally:
                 response.close()
-        media_type = response.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-        return Reply(response.status_code, media_type, content)
+        return Reply(response.status_code, media_type(response), content)
 
-    def _bounded(self, response: httpx.Response, limit: int, deadline: float) -> Iterator[bytes]:
+
+class _Incoming:
+    """The answer that httpx began to read."""
+
+    def __init__(self, response: httpx.Response, deadline: "Deadline", url: str) -> None:
+        self._response, self._deadline, self._url = response, deadline, url
+        self._pieces = response.iter_raw()
+        self.status, self.media_type = response.status_code, media_type(response)
+
+    def read(self) -> bytes:
+        with coarse(self._url):
+            piece = next(self._pieces, b"")
+        self._deadline.require("a whole stream")
+        return piece
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class Deadline:
+    """The end of the time that an exchange has."""
+
+    __slots__ = ("_at", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._at = seconds, time.monotonic() + seconds
+
+    def require(self, wanted: str) -> None:
+        """`transport.timeout` once the time is over."""
+        if time.monotonic() > self._at:
+            raise TransportError(Code.TRANSPORT_TIMEOUT, found=f"{self._seconds:g} s over", wanted=wanted)
+
+    def bounded(self, pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+        """The pieces of an answer that keeps to its bounds. Raw ones: a compressed answer was not asked for and is not unpacked."""
         received = 0
-        for piece in response.iter_raw():  # raw: a compressed answer was not asked for and is not unpacked
-            received += len(piece)
-            if received > limit:
-                raise TransportError(Code.TRANSPORT_TOO_LARGE, found=f"more than {limit} bytes", wanted=f"at most {limit}")
-            if time.monotonic() > deadline:
-                raise TransportError(Code.TRANSPORT_TIMEOUT, found=f"{received} bytes in {self._timeout:g} s", wanted="all")
+        for piece in pieces:
+            received = self.counted(received, piece, limit)
             yield piece
+
+    def counted(self, received: int, piece: bytes, limit: int) -> int:
+        """`received` with one piece more; an error outside the bounds."""
+        received += len(piece)
+        if received > limit:
+            raise TransportError(Code.TRANSPORT_TOO_LARGE, found=f"more than {limit} bytes", wanted=f"at most {limit}")
+        if time.monotonic() > self._at:
+            raise TransportError(Code.TRANSPORT_TIMEOUT, found=f"{received} bytes in {self._seconds:g} s", wanted="all")
+        return received
 
 
 def require_url(url: str) -> str:
@@ -115,6 +284,37 @@ def require_url(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
+def client_options(url: str, timeouts: Timeouts, connections: int) -> dict[str, Any]:
+    """How both twins set up httpx.
+
+    A loopback node is never asked for through a proxy. Elsewhere HTTPS_PROXY and friends count: what passes them is sealed.
+    """
+    if not 1 <= connections <= 10_000:
+        raise MisuseError(Code.CLIENT_INPUT, found=f"{connections} connections", wanted="1 to 10000")
+    near = _is_loopback(httpx.URL(url).host)
+    connect = min(timeouts.connect, timeouts.exchange)
+    return {
+        "verify": _no_tls() if near and url.startswith("http://") else True,
+        "base_url": url,
+        "timeout": httpx.Timeout(timeouts.exchange, connect=connect),
+        "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        "follow_redirects": False,
+        "trust_env": not near,
+        "headers": {"accept-encoding": "identity", "user-agent": "confide"},
+    }
+
+
+def stream_times(timeouts: Timeouts) -> httpx.Timeout:
+    """What bounds single waits of a stream."""
+    return httpx.Timeout(timeouts.chunk, connect=min(timeouts.connect, timeouts.stream))
+
+
+def media_type(response: httpx.Response) -> str:
+    """Lower case, without parameters."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.split(";", 1)[0].strip().lower()
+
+
 def _no_tls() -> ssl.SSLContext:
     """Trusts nobody. Where no TLS will be spoken, reading the system's certificates would cost 20 ms for nothing."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -130,7 +330,7 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def _coarse(url: str) -> Iterator[None]:
+def coarse(url: str) -> Iterator[None]:
     """httpx's errors as ours. The address is the caller's own and may be shown; exception texts may not."""
     try:
         yield
