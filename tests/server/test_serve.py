@@ -45,7 +45,8 @@ def facts():
             "debug": asyncio.get_running_loop().get_debug()}
 from confide.server.config import load_config
 from confide.server.serve import run
-run(load_config(environ={}, flags={"tee": "simulated", "port": 0, "workers": 1, "checkpoint_path": sys.argv[1]}),
+flags = {"tee": "simulated", "port": 0, "workers": 1, "checkpoint_path": sys.argv[1], "limits.drain_ms": 300_000}
+run(load_config(environ={}, flags=flags),
     announce=lambda url, node: print(url, json.dumps(facts()), flush=True))
 print("stopped", flush=True)
 """
@@ -80,6 +81,27 @@ def test_a_signal_stops_gracefully_and_leaves_a_closing_checkpoint(tmp_path: Pat
         child.send_signal(number)
         out, err = child.communicate(timeout=30)
         assert (child.returncode, out.strip(), err) == (0, "stopped", "")
+    assert b'"payloadType":"application/vnd.confide.checkpoint+json"' in checkpoint.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_waits_for_nobody_and_the_log_is_closed_all_the_same(tmp_path: Path, number: signal.Signals) -> None:
+    checkpoint = tmp_path / "closing.json"
+    with process(checkpoint) as (child, url):
+        address = httpx.URL(url)
+        with socket.create_connection((address.host, address.port or 80)) as slow:
+            slow.sendall(b"POST /ohttp HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\ncontent-type: message/ohttp-req\r\n\r\nhalf")
+            time.sleep(0.3)
+            child.send_signal(number)
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(1)  # the first one waits for a client that is about to finish
+            with pytest.raises(httpx.TransportError):
+                httpx.get(f"{url}/healthz")
+            child.send_signal(number)
+            out, err = child.communicate(timeout=15)
+            assert (child.returncode, out.strip()) == (0, "stopped")
+            assert "ending 1 unfinished requests" in err
+            assert slow.recv(1) == b""
     assert b'"payloadType":"application/vnd.confide.checkpoint+json"' in checkpoint.read_bytes()
 
 

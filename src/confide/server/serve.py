@@ -1,7 +1,9 @@
 """Runs a node on a socket until it is told to stop: uvicorn with httptools and uvloop, bounded by `server.protocol`.
 
 The socket is bound first, so that a port in use is said before models load. While they load, `/healthz` answers and everything else
-says 503. SIGINT and SIGTERM stop gracefully; a second SIGINT does not wait. Left to others: the node itself (`server.node`).
+says 503. SIGINT and SIGTERM stop gracefully: nothing new is taken, answers and streams that are on their way get `drain_ms`, and
+what is left then is cancelled, so that its receipt says aborted. A second signal does not wait for them. Either way the log is
+closed and the keys are wiped. Left to others: the node itself (`server.node`).
 """
 
 import asyncio
@@ -33,6 +35,8 @@ BACKLOG = 1024
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _KEPT_BYTES = 32 << 20  # freed memory that malloc keeps, as much as glibc allows: fresh pages are most of what 1 MiB costs
+_LOOK_SECONDS = 0.02  # between looks at what is still connected while stopping
+_LAST_WORDS = 2.0  # seconds that cancelled requests get to sign their receipts
 Announce = Callable[[str, Node], None]
 
 
@@ -42,12 +46,14 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: OuterApp) -> None:
         super().__init__(config)
         self._app = app
-        self._ending = asyncio.Event()
+        self._ending, self._hurry = asyncio.Event(), asyncio.Event()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop taking sealed requests at once; connections close as their answers are sent."""
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Stop taking sealed requests at once; connections close as their answers are sent. The second time, wait for none."""
         self._app.drain()
-        super().handle_exit(sig, frame)
+        if self.should_exit:
+            self._hurry.set()
+        self.should_exit = True
         self._ending.set()
 
     def give_up(self) -> None:
@@ -59,8 +65,38 @@ class _Server(uvicorn.Server):
         """Until one of them. uvicorn wakes ten times a second instead, for a date and a count that we do not use."""
         await self._ending.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what listens, then let connections end. uvicorn's own goes on waiting for them after a second signal."""
+        for server in (*self.servers, *(sockets or ())):
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                await self._ended()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            log.warning("ending %d unfinished requests", len(tasks))
+            await asyncio.wait(tasks, timeout=_LAST_WORDS)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def _ended(self) -> None:
+        """Until there is no connection and no request, or there is no more patience."""
+        while (self.server_state.connections or self.server_state.tasks) and not self._hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _LOOK_SECONDS)  # nothing tells when a connection ends
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
+        """Not while uvicorn serves: for as long as the node lives (`signals`)."""
+        yield
+
+    @contextlib.contextmanager
+    def signals(self) -> Generator[None, None, None]:
+        """Listen to them until the keys are wiped: a signal that comes late must not end the process before."""
         loop = asyncio.get_running_loop()
         handled = []
         with contextlib.suppress(ValueError, RuntimeError):  # only the main thread may listen to signals
@@ -138,17 +174,18 @@ async def serve(
     server = _Server(_uvicorn(config, app), app)
     watching = asyncio.create_task(_watch(stop, server)) if stop is not None else None
     starting = asyncio.create_task(_start(config, app, server, url_of(listener), announce))
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        app.drain()
-        if watching is not None:
-            watching.cancel()
-        if not starting.done():
-            starting.cancel()
-        await asyncio.wait([starting])
-        if not starting.cancelled() and starting.exception() is None:
-            await starting.result().stop()
+    with server.signals():
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            app.drain()
+            if watching is not None:
+                watching.cancel()
+            if not starting.done():
+                starting.cancel()
+            await asyncio.wait([starting])
+            if not starting.cancelled() and starting.exception() is None:
+                await starting.result().stop(patience=0.0)  # connections have had their time
     if not starting.cancelled():
         starting.result()
 
