@@ -1,0 +1,90 @@
+"""Keys change while clients ask: no request fails, and each is sealed anew once at most. The same when the node stops or dies."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.client.nodes import trusting
+from tests.scenarios.load import Load
+from tests.scenarios.nodes import Serving, free_port, serving
+from tests.server.running import config, packages, served
+
+from confide.attest.document import parse_document
+from confide.attest.keyset import Keyset
+
+EVIDENCE = "/.well-known/confide/evidence"
+QUICK = {"active_seconds": 1, "stale_seconds": 1, "limits.gather_ms": 5, "limits.quote_interval_ms": 1}
+
+
+def keyset(url: str) -> Keyset:
+    return parse_document(httpx.get(f"{url}{EVIDENCE}", trust_env=False).content).keyset
+
+
+@pytest.mark.parametrize("seconds", [15.0, pytest.param(75.0, marks=pytest.mark.deep)])
+def test_no_request_fails_while_keys_change(seconds: float) -> None:
+    with served(config(**QUICK)) as node:
+        load = Load(node.url, trusting(node.url))
+        with load.running(4):
+            time.sleep(seconds)
+        assert node.node is not None
+        epochs, statuses = node.node.epochs, dict(load.rekeyed)
+    load.require_whole()
+    assert len(load.answers) >= seconds / 4, load.answers  # one each second, more or less, on a loaded machine
+    assert statuses[1] >= 4  # each client met a key that had ended
+    assert load.total > 100
+    assert epochs.live == ()
+
+
+def test_no_request_fails_when_the_node_is_stopped_and_started_again() -> None:
+    port = free_port()
+    with served(config(port=port, **QUICK)) as first:
+        load = Load(first.url, trusting(first.url))
+        before = keyset(first.url)
+        with load.running(3):
+            load.wait(50)
+            first.stop()
+            with served(config(port=port, **QUICK)) as second:
+                after = keyset(second.url)
+                load.wait(50)
+                load.stop()
+    load.require_whole()
+    share_nothing(before, after)
+
+
+def test_no_request_fails_when_the_node_is_killed_and_started_again_with_other_keys(tmp_path: Path) -> None:
+    port = free_port()
+    with quick_node(tmp_path, port) as first:
+        load = Load(first.url, trusting(first.url))
+        before = keyset(first.url)
+        with load.running(3):
+            load.wait(50)
+            first.process.kill()
+            first.process.communicate(timeout=10)
+            with quick_node(tmp_path, port) as second:
+                after = keyset(second.url)
+                load.wait(50)
+                load.stop()
+                assert second.stop(signal.SIGTERM)[0] == 0
+    load.require_whole()
+    share_nothing(before, after)
+
+
+def share_nothing(one: Keyset, two: Keyset) -> None:
+    """No key of one boot is a key of another."""
+    assert {key.config[1:] for key in one.ohttp_keys}.isdisjoint(key.config[1:] for key in two.ohttp_keys)
+    assert set(one.receipt_keys).isdisjoint(two.receipt_keys)
+    assert one.node_id != two.node_id
+
+
+@contextmanager
+def quick_node(folder: Path, port: int) -> Iterator[Serving]:
+    """`confide serve` in a process of its own, with epochs of a second."""
+    file = folder / "node.toml"
+    limits = "".join(f"{name.partition('.')[2]} = {value}\n" for name, value in QUICK.items() if "." in name)
+    file.write_text(f"active_seconds = 1\nstale_seconds = 1\n[limits]\n{limits}")
+    with serving("--alias", f"encoder={packages()['encoder']}", "--config", file, port=port) as node:
+        yield node
