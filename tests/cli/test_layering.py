@@ -29,6 +29,7 @@ DOORS = {  # the rooms' doors that it may knock at
     "confide.codes",
     "confide.engine",
     "confide.errors",
+    "confide.guest.examination",
     "confide.policy.text",
     "confide.receipt.model",  # types only
     "confide.receipt.verify",  # types only

@@ -148,6 +148,19 @@ def test_simulated_evidence_is_proposed_only_when_asked_for_by_its_frightening_n
     assert caught.value.code is Code.POLICY_SIMULATED
 
 
+def test_a_node_whose_owner_has_not_admitted_it_yet_is_proposed_and_refused_until_then() -> None:
+    world = World(keys=OWNED_KEYS)
+    proposal = propose(world)
+    loaded = load_policy(proposal.policy)
+    assert loaded.require.admission
+    assert b"confide admit" in proposal.policy
+    with pytest.raises(PolicyError) as caught:
+        verify(world.document(), loaded, now=NOW, nonce=NONCE, roots=ROOTS)
+    assert caught.value.code is Code.POLICY_ADMISSION
+    admitted = World(keys=OWNED_KEYS, admitted={})
+    assert verify(admitted.document(), loaded, now=NOW, nonce=NONCE, roots=ROOTS).admission is not None
+
+
 @pytest.mark.parametrize(
     ("world", "arguments", "code"),
     [
@@ -157,7 +170,6 @@ def test_simulated_evidence_is_proposed_only_when_asked_for_by_its_frightening_n
         (World(), {"now": NOW + timedelta(days=2)}, Code.VERDICT_KEYSET_EXPIRED),
         (World(keys={"ohttp_key_configs": [X25519]}), {}, Code.POLICY_POST_QUANTUM),
         (World(keys={"pool": Pool("paris", 1)}), {}, Code.POLICY_POOL),
-        (World(keys=OWNED_KEYS), {}, Code.POLICY_ADMISSION),
     ],
     ids=lambda value: value.value if isinstance(value, Code) else "",
 )

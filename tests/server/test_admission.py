@@ -13,7 +13,7 @@ from confide.attest.document import parse_document
 from confide.attest.publickeys import key_text
 from confide.guest.admissions import platform_of
 
-OWNED = {"authority_key": key_text(OWNER.public)}
+OWNED = key_text(OWNER.public)
 
 
 def signed(node: Inside, **changes: Any) -> bytes:
@@ -36,7 +36,7 @@ async def document(node: Inside) -> bytes:
 
 
 def owned(test: Callable[[Inside], Awaitable[None]]) -> None:
-    with_node(test, **OWNED)
+    with_node(test, authority_key=OWNED)
 
 
 def test_the_owners_word_goes_into_every_document() -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "confide.cli.explain",
     "run": "confide.cli.run",
     "receipt": "confide.cli.receipt",
+    "admit": "confide.cli.admit",
     "key": "confide.cli.key",
     "policy": "confide.cli.policy",
     "doctor": "confide.cli.doctor",

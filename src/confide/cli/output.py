@@ -21,9 +21,9 @@ def fail_text(error: ConfideError) -> str:
     return "\n".join([*lines, f"hint: {error.hint}"])
 
 
-def emit_json(value: Any) -> None:
-    """One JSON object on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def emit_json(value: Any, *, line: bool = False) -> None:
+    """One JSON object on stdout; on one line where more follow."""
+    click.echo(json.dumps(value, indent=None if line else 2, ensure_ascii=False))
 
 
 def emit(text: str = "") -> None:

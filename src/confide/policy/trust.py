@@ -36,6 +36,9 @@ _COMMENT = """\
 # It accepts exactly this software, this configuration and these models, on firmware no older than was seen.
 # What would be trusted, as one digest: {digest}
 """
+_OWNED = """\
+# The node obeys an owner: clients accept it while it shows an admission by authority_key (`confide admit`).
+"""
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,16 @@ def propose_policy(
         "serial": serial,
         "expires": (aware(now) + valid_for).replace(microsecond=0),
     }
-    text = _COMMENT.format(digest=digest) + "\n" + dump_policy_toml({**head, "origin": Origin.FIRST_USE.value, **trusted})
+    owned = explanation.keyset is not None and explanation.keyset.authority_key is not None
+    text = (
+        _COMMENT.format(digest=digest)
+        + (_OWNED if owned else "")
+        + "\n"
+        + dump_policy_toml({**head, "origin": Origin.FIRST_USE.value, **trusted})
+    )
     policy = text.encode()
-    verify_as_of(
-        document, load_policy(policy), at=now, roots=roots, nonce=nonce
-    )  # a policy that refuses its own model helps nobody
+    # A policy that refuses its own model helps nobody. It may refuse it until its owner has admitted it.
+    verify_as_of(document, load_policy(policy), at=now, roots=roots, nonce=nonce, admitting=True)
     return Proposal(policy, digest, trusted, explanation)
 
 

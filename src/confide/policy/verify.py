@@ -92,14 +92,23 @@ def verify_for_admission(
 
 
 def verify_as_of(
-    document: bytes, policy: Policy, *, at: datetime, roots: Roots, nonce: bytes | Unbound = HISTORIC
+    document: bytes,
+    policy: Policy,
+    *,
+    at: datetime,
+    roots: Roots,
+    nonce: bytes | Unbound = HISTORIC,
+    admitting: bool = False,
 ) -> HistoricVerdict:
     """The verdict about a document as of another time: for receipts and audits, never for opening a channel.
+
+    Args:
+        admitting: look for no admission, which is then listed under what was not checked (as `verify_for_admission`).
 
     Raises:
         ConfideError: as `verify`.
     """
-    question = _Question(policy, now=aware(at), nonce=nonce, roots=roots, rollback=None, historic=True)
+    question = _Question(policy, now=aware(at), nonce=nonce, roots=roots, rollback=None, historic=True, admitting=admitting)
     record = Record(strict=True)
     return conclude.past(_run(question, document, record), record)
 
