@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -191,6 +191,73 @@ def test_an_asker_that_leaves_takes_nobody_along() -> None:
         first.cancel()
         check(await stayer, b"\x02" * 32)
         assert parse_document(await source.current()).nonce_path is None
+
+    with_source(test)
+
+
+def test_those_who_leave_make_room_and_cost_no_document() -> None:
+    async def test(source: DocumentSource, clock: Clock) -> None:
+        built: list[bytes] = []
+        builds = source._document
+
+        def counted(*what: Any, **more: Any) -> bytes:
+            built.append(builds(*what, **more))
+            return built[-1]
+
+        source._document = counted  # type: ignore[method-assign]
+        for _ in range(5):
+            leavers = [asyncio.create_task(source.fresh(os.urandom(32))) for _ in range(10)]
+            await asyncio.sleep(0)
+            for leaver in leavers:
+                leaver.cancel()
+            await asyncio.wait(leavers)
+        nonce = os.urandom(32)
+        check(await source.fresh(nonce), nonce)
+        assert (len(built), source._quoter.quotes) == (1, 1)
+
+    with_source(test, DocumentLimits(gather=0.05, waiting=10))
+
+
+def test_when_all_have_left_no_quote_is_taken() -> None:
+    async def test(source: DocumentSource, clock: Clock) -> None:
+        leaver = asyncio.create_task(source.fresh(os.urandom(32)))
+        await asyncio.sleep(0)
+        leaver.cancel()
+        await asyncio.wait([leaver])
+        await asyncio.sleep(0.05)
+        assert source._quoter.quotes == 0
+        nonce = os.urandom(32)
+        check(await source.fresh(nonce), nonce)
+
+    with_source(test)
+
+
+def test_of_two_who_wait_for_one_nonce_one_may_leave() -> None:
+    async def test(source: DocumentSource, clock: Clock) -> None:
+        nonce = os.urandom(32)
+        leaver, stayer = (asyncio.create_task(source.fresh(nonce)) for _ in range(2))
+        await asyncio.sleep(0)
+        leaver.cancel()
+        check(await stayer, nonce)
+
+    with_source(test)
+
+
+def test_an_admission_changes_the_cached_document_and_takes_no_quote() -> None:
+    async def test(source: DocumentSource, clock: Clock) -> None:
+        source.set_admission(b"early")  # before there is a document
+        first = parse_document(await source.current())
+        clock.now += timedelta(minutes=1)
+        shown = [first.admission]
+        for envelope in (b"late", None):
+            source.set_admission(envelope)
+            document = parse_document(await source.current())
+            assert (document.evidence, document.issued_at) == (first.evidence, first.issued_at)
+            shown.append(document.admission)
+        assert (shown, source._quoter.quotes) == ([b"early", b"late", None], 1)
+        nonce = os.urandom(32)
+        source.set_admission(b"nonced")
+        assert parse_document(await source.fresh(nonce)).admission == b"nonced"
 
     with_source(test)
 
