@@ -28,12 +28,10 @@ DEVICE = FalseDevice(software_digest=bytes(32), now=lambda: NOW)
 class Counting:
     """The false device, and how often it was asked."""
 
-    kind, simulated = DEVICE.kind, True
-
     def __init__(self) -> None:
         self.asked = 0
 
-    def quote(self, report_data: bytes) -> Quote:
+    async def quote(self, report_data: bytes) -> Quote:
         self.asked += 1
         return DEVICE.quote(report_data)
 
@@ -49,7 +47,11 @@ class Shown:
 
     def __post_init__(self) -> None:
         self.admissions = Admissions(
-            authority_key=OWNER.public, keyset=lambda: KEYSET, tee=self.device, now=lambda: self.now, publish=self.shown.append
+            authority_key=OWNER.public,
+            keyset=lambda: KEYSET,
+            quote=self.device.quote,
+            now=lambda: self.now,
+            publish=self.shown.append,
         )
 
 
@@ -136,7 +138,9 @@ def test_a_stranger_costs_the_device_no_quote_and_the_owner_one() -> None:
 
 def test_a_node_without_an_owner_takes_none() -> None:
     async def test(node: Shown) -> None:
-        alone = Admissions(authority_key=None, keyset=lambda: KEYSET, tee=DEVICE, now=lambda: NOW, publish=node.shown.append)
+        alone = Admissions(
+            authority_key=None, keyset=lambda: KEYSET, quote=Counting().quote, now=lambda: NOW, publish=node.shown.append
+        )
         with refused(Code.ADMISSION_AUTHORITY):
             await alone.take(signed())
         assert node.shown == []
@@ -188,7 +192,7 @@ def test_one_that_ends_is_dropped_without_anybody_asking() -> None:
         live = Admissions(
             authority_key=OWNER.public,
             keyset=lambda: KEYSET,
-            tee=DEVICE,
+            quote=Counting().quote,
             now=lambda: datetime.now(UTC),
             publish=node.shown.append,
         )

@@ -8,7 +8,7 @@ HTTP (`server.routes.admission`).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from confide.attest.admission import Admission, require_newer, signed_admission, verify_admission
@@ -19,8 +19,9 @@ from confide.attest.snp.layout import parse_report
 from confide.codes import Code
 from confide.errors import EvidenceError
 from confide.formats import dsse
-from confide.guest.tee import REPORT_DATA_SIZE, Tee
+from confide.guest.quote import REPORT_DATA_SIZE, Quote
 
+Ask = Callable[[bytes], Awaitable[Quote]]
 Publish = Callable[[bytes | None], object]
 LOOK_SECONDS = 60.0
 
@@ -33,11 +34,11 @@ class Admissions:
         *,
         authority_key: dsse.PublicKey | None,
         keyset: Callable[[], Keyset],
-        tee: Tee,
+        quote: Ask,
         now: Callable[[], datetime],
         publish: Publish,
     ) -> None:
-        self._authority_key, self._keyset, self._tee, self._now, self._publish = authority_key, keyset, tee, now, publish
+        self._authority_key, self._keyset, self._quote, self._now, self._publish = authority_key, keyset, quote, now, publish
         self._held: tuple[bytes, Admission] | None = None
         self._platform_id: str | None = None
         self._taking = asyncio.Lock()
@@ -85,8 +86,7 @@ class Admissions:
 
     async def _platform(self) -> str:
         if self._platform_id is None:
-            quote = await asyncio.to_thread(self._tee.quote, bytes(REPORT_DATA_SIZE))
-            self._platform_id = platform_of(quote.evidence)
+            self._platform_id = platform_of((await self._quote(bytes(REPORT_DATA_SIZE))).evidence)
         return self._platform_id
 
     def _verified(self, envelope: bytes, key: dsse.PublicKey, *, platform_id: str) -> Admission:

@@ -123,7 +123,7 @@ async def prepare_node(
         epochs = _epochs(config, boot, keys=keys, store=store, tee=device, proof=proof, now=now)
         await epochs.start()
     admissions = Admissions(
-        authority_key=authority_key, keyset=lambda: epochs.keyset, tee=device, now=now, publish=epochs.set_admission
+        authority_key=authority_key, keyset=lambda: epochs.keyset, quote=epochs.quoter.quote, now=now, publish=epochs.set_admission
     )
     parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions, epochs=epochs)
     inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)
