@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from confide.client import Answer, Label, Node, Timing, connect, similarity
+    from confide.client import Answer, AsyncNode, Label, Node, Timeouts, Timing, connect, connect_async, similarity
     from confide.codes import Code
     from confide.errors import (
         ChannelError,
@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "AsyncNode",
     "ChannelError",
     "Code",
     "CollateralError",
@@ -46,20 +47,22 @@ __all__ = [
     "PolicyError",
     "ReceiptError",
     "RemoteError",
+    "Timeouts",
     "Timing",
     "TransportError",
     "__version__",
     "connect",
+    "connect_async",
     "similarity",
 ]
 
-_CLIENT = frozenset({"Answer", "Label", "Node", "Timing", "connect", "similarity"})
+_ERRORS = frozenset(name for name in __all__ if name.endswith("Error"))
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "confide.client" if name in _CLIENT else "confide.codes" if name == "Code" else "confide.errors"
+    home = "confide.errors" if name in _ERRORS else "confide.codes" if name == "Code" else "confide.client"
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

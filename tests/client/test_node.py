@@ -260,7 +260,8 @@ def test_only_a_list_of_names_is_public() -> None:
     assert sorted(confide.__all__) == dir(confide)
     assert all(hasattr(confide, name) for name in confide.__all__)
     assert set(confide.__all__) == {
-        *("Answer", "Label", "Node", "Timing", "connect", "similarity", "Code", "__version__"),
+        *("Answer", "Label", "Node", "Timing", "Timeouts", "connect", "similarity", "Code", "__version__"),
+        *("AsyncNode", "connect_async"),
         *("ConfideError", "MisuseError", "EvidenceError", "CollateralError", "PolicyError", "ChannelError"),
         *("ReceiptError", "PackageError", "EngineError", "RemoteError", "TransportError"),
     }

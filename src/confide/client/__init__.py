@@ -1,11 +1,40 @@
-"""The Python SDK: verify, seal, send, open, check the receipt (DESIGN sections 5, 6 and 13). Sync.
+"""The Python SDK: verify, seal, send, open, check the receipt (DESIGN sections 5, 6 and 13). Sync and async over the same flows.
 
 Left to others: verification itself (`attest`, `policy`), cryptography (`seal`), receipts (`receipt`). No code here decides that
 evidence or a receipt is good; it only refuses to go on without those who do.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from confide.client.answer import Answer, Label, Record, Timing, similarity
 from confide.client.core import ModelInfo
 from confide.client.node import Node, connect
+from confide.client.transport import Timeouts
 
-__all__ = ["Answer", "Label", "ModelInfo", "Node", "Record", "Timing", "connect", "similarity"]
+if TYPE_CHECKING:
+    from confide.client.async_node import AsyncNode, connect_async
+
+__all__ = [
+    "Answer",
+    "AsyncNode",
+    "Label",
+    "ModelInfo",
+    "Node",
+    "Record",
+    "Timeouts",
+    "Timing",
+    "connect",
+    "connect_async",
+    "similarity",
+]
+
+_LATER = {"AsyncNode": "async_node", "connect_async": "async_node"}  # a program without an event loop does not load one
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
