@@ -37,6 +37,7 @@ def test_a_crowd_of_clients_each_verify_their_own_nonce_from_few_quotes() -> Non
         writer.write(f"GET {EVIDENCE}?nonce={nonce.hex()} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
         head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
         writer.close()
+        await writer.wait_closed()
         assert head.startswith(b"HTTP/1.1 200 "), head
         return nonce, body
 
