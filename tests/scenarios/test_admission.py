@@ -1,6 +1,7 @@
 """Custody, from the owner's key to a client's verdict: admitted, ended, renewed, stolen, and by somebody else."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -231,6 +232,22 @@ def test_a_platform_list_is_custody_too(here: Served, policy: Policy) -> None:
         connect(here, foreign)
     with refused(Code.SNP_CHIP_ID):
         admit(here.url, policy=foreign, owner=owner())
+
+
+def test_an_admission_outlives_the_content_keys(policy: Policy) -> None:
+    """It names a receipt key, which lives as long as the boot: at a rotation the owner does nothing."""
+    settings = {"active_seconds": 1, "stale_seconds": 5}
+    with node(**settings) as there:
+        strict = trusting(there.url)
+        admitted = admit(there.url, policy=strict, owner=owner())
+        first = parse_document(document(there)).keyset
+        until = datetime.now(UTC) + timedelta(seconds=20)
+        while (now := parse_document(document(there))).keyset == first and datetime.now(UTC) < until:
+            time.sleep(0.1)
+        assert now.keyset.digest != first.digest
+        assert now.admission == admitted.envelope
+        with connect(there, strict) as client:
+            assert client.verdict.admission == admitted.admission
 
 
 # --- renewing --------------------------------------------------------------------------------------------------------------------

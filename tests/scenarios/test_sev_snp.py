@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.guest.devices.doubles import Machine, SevDevice, Tsm, refusing, sev_machine, table_of, tsm_machine
 from tests.policy.world import OWNER
-from tests.server.running import Inside, config
+from tests.server.running import Inside, config, packages
 
 import confide_sim
 from confide.attest.admission import Admission, sign_admission
@@ -27,7 +27,7 @@ from confide.policy.load import load_policy
 from confide.policy.trust import propose_policy
 from confide.policy.verdict import Custody, Verdict
 from confide.policy.verify import verify
-from confide.server.node import prepare_node, running_node
+from confide.server.node import running_node
 from confide_sim.amd import FalseChip
 
 ROOTS = (*AMD_ROOTS, *confide_sim.roots())
@@ -112,6 +112,33 @@ async def owned(node: Inside, machine: Machine) -> None:
     assert caught.value.code is Code.SNP_CHIP_ID
 
 
+def test_a_chip_that_the_host_hides_is_admitted_as_hidden_and_the_verdict_says_so() -> None:
+    machine = Machine(report_fields={"chip_id": bytes(64)})
+
+    async def test() -> None:
+        with machine_of("sev-guest", machine) as tee:
+            settings = config(tee="snp", limits__gather_ms=5, authority_key=key_text(OWNER.public))
+            async with running_node(settings, tee=tee) as running:
+                node = Inside(running)
+                async with node.http:
+                    now, keyset = datetime.now(UTC), running.keyset
+                    word = Admission(
+                        keyset.node_id,
+                        keyset.receipt_keys[0].keyid,
+                        "",
+                        "rack 4",
+                        now - timedelta(minutes=1),
+                        now + timedelta(hours=1),
+                    )
+                    assert (await node.ask("PUT", "/v1/admission", sign_admission(word, key=OWNER))).status == 200
+                    found = verdict(await evidence(node, b"\x05" * 32), b"\x05" * 32)
+                    assert found.custody is Custody.ADMISSION
+                    assert found.claims[0].platform_id == ""
+                    assert "platform in the admission" in [item.what for item in found.not_checked]
+
+    asyncio.run(test())
+
+
 def test_a_device_that_fails_for_a_while_costs_a_503_and_no_more() -> None:
     machine = Machine()
 
@@ -153,10 +180,8 @@ def test_a_machine_without_a_tee_is_told_by_the_commands(capsys: pytest.CaptureF
     told = json.loads(capsys.readouterr().out)
     assert (told["problem"]["code"], told["exit"], told["interfaces"]) == ("guest.no_tee", 2, [])
 
-    async def starts() -> None:
-        await prepare_node(config(tee="snp"))
-
-    with pytest.raises(GuestError) as caught:
-        asyncio.run(starts())
-    assert caught.value.code is Code.GUEST_NO_TEE
-    assert "/dev/sev-guest" in caught.value.wanted
+    assert run(["serve", str(packages()["encoder"]), "--tee", "snp", "--port", "0", "--workers", "1"]) == 2
+    err = capsys.readouterr().err
+    assert "error: no trusted execution environment was found (guest.no_tee)" in err
+    assert "wanted: one of /sys/kernel/config/tsm/report, /dev/sev-guest" in err
+    assert "hint: run in a confidential VM" in err

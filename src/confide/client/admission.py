@@ -164,12 +164,14 @@ def look(task: Task) -> Flow[Candidate]:
 
 
 def statement(verdict: AdmittingVerdict, owner: Owner, *, now: datetime) -> Admission:
-    """What the owner signs for a node that `verdict` is about. It begins a little before `now`, as far as 24 hours allow."""
+    """What the owner signs for a node that `verdict` is about.
+
+    It begins a little before `now`, always by as much, so that a later one never looks older; a whole day ends as much earlier.
+    """
     if not timedelta(0) < owner.lasting <= LONGEST:
         raise EvidenceError(Code.ADMISSION_WINDOW, found=f"{owner.lasting}", wanted="more than nothing and at most 24 hours")
-    keyset, begin = verdict.keyset, now.replace(microsecond=0)
-    end = begin + owner.lasting
-    start = max(begin - SKEW, end - LONGEST)
+    keyset, start = verdict.keyset, now.replace(microsecond=0) - SKEW
+    end = min(start + SKEW + owner.lasting, start + LONGEST)
     return Admission(
         node_id=keyset.node_id,
         node_key=keyset.receipt_keys[0].keyid,
