@@ -1,4 +1,4 @@
-"""`python -m bench [NAME...]`: sealed, throughput, tensor, where, verification, tokenizer; all by default. `--quick`: fewer rounds."""
+"""`python -m bench [NAME...]`: sealed, throughput, tensor, where, verification, tokenizer; all by default. `--quick` does less."""
 
 import argparse
 

@@ -504,6 +504,7 @@ class Code(Enum):
     NODE_MODEL_DIGEST = ("node.model_digest", Exit.POLICY, Remedy.STOP, "the model's package digest is not the required one")
     NODE_TASK = ("node.task", Exit.MISUSE, Remedy.FIX, "the model has another task than this route")
     NODE_TIMEOUT = ("node.timeout", Exit.ENGINE, Remedy.RETRY, "the model took longer than the node allows")
+    NODE_ABORTED = ("node.aborted", Exit.CHANNEL, Remedy.RETRY, "the exchange was broken off before it was whole")
     NODE_INTERNAL = ("node.internal", Exit.INTERNAL, Remedy.RETRY, "the node failed; its own log says where")
 
     # owner, upload, alias: packages that come through the channel (server/)

@@ -41,11 +41,19 @@ def new_salts() -> tuple[bytes, bytes, bytes]:
     return fresh[:SALT_SIZE], fresh[SALT_SIZE : 2 * SALT_SIZE], fresh[2 * SALT_SIZE :]
 
 
-def commit(salt: bytes, label: str, data: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """Content that was hashed while it passed: its SHA-256, in the place of the bytes that nobody kept."""
+
+    digest: bytes = field(repr=False)
+
+
+def commit(salt: bytes, label: str, data: bytes | Hashed) -> bytes:
     """`HMAC-SHA-256(salt, label || 0x00 || SHA-256(data))`; `receipt.salts` unless the salt has 32 bytes."""
     if len(salt) != SALT_SIZE:
         raise ReceiptError(Code.RECEIPT_SALTS, found=f"{len(salt)} bytes", wanted=f"a salt of {SALT_SIZE}")
-    return hmac.digest(salt, label.encode() + b"\x00" + hashlib.sha256(data).digest(), "sha256")
+    digest = data.digest if isinstance(data, Hashed) else hashlib.sha256(data).digest()
+    return hmac.digest(salt, label.encode() + b"\x00" + digest, "sha256")
 
 
 @dataclass(frozen=True)

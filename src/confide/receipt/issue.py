@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from confide.formats import dsse
-from confide.receipt.commit import Label, Salts, commit, new_salts
+from confide.receipt.commit import Hashed, Label, Salts, commit, new_salts
 from confide.receipt.model import EngineLike, EngineRef, ModelRef, Outcome, Receipt
 from confide.receipt.parameters import split
 from confide.receipt.statement import PAYLOAD_TYPE, encode
@@ -32,8 +32,8 @@ def issue(
     keyset_digest: bytes,
     key_config: bytes,
     enc: bytes,
-    request: bytes,
-    response: bytes,
+    request: bytes | Hashed,
+    response: bytes | Hashed,
     model: ModelRef | None,
     engine: EngineLike,
     software_digest: bytes,
@@ -44,7 +44,8 @@ def issue(
 ) -> Issued:
     """Commit, serialise, sign (spec/09-receipt.md).
 
-    `request` is the inner binary HTTP message as opened, `response` its answer through the content (before trailers and padding).
+    `request` is the inner binary HTTP message as opened, `response` its answer through the content (before trailers and padding);
+    of messages that were streamed only their hashes are left.
     `parameters` are all of the request's own: those that may stand in clear do, the rest is committed to.
     """
     clear, text = split(parameters)

@@ -91,6 +91,11 @@ class ChunkedRequestOpener(ChunkReader):
         self.encapsulation: Encapsulation | None = None
         self.sealer: ChunkedResponseSealer | None = None
 
+    def allow(self, max_message: int) -> None:
+        """Take a message of so many bytes, now that it is known what it is for. A bound never shrinks."""
+        self._max_message = max(self._max_message, max_message)
+        self._max_chunks = SMALL_CHUNKS + self._max_message // AVERAGE_CHUNK
+
     def _header(self, piece: bytes) -> int | Opener:
         if self._named is None:
             held, suite = find_key(self._keys, piece)

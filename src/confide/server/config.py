@@ -44,8 +44,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     header_bytes: Annotated[Bytes, Meta(description="Largest request line and headers together, outside")] = 16 << 10
     connections: Annotated[Count, Meta(description="Open connections; more are answered 503")] = 1024
     in_flight: Annotated[Count, Meta(description="Sealed requests worked on at a time; more are answered 429")] = 64
+    streams: Annotated[Count, Meta(description="Chunked exchanges worked on at a time; more are answered 429")] = 64
     header_ms: Annotated[Milliseconds, Meta(description="Time to send the request's headers")] = 10_000
     read_ms: Annotated[Milliseconds, Meta(description="Time to send the request's body")] = 20_000
+    chunk_ms: Annotated[Milliseconds, Meta(description="Longest wait for more of a chunked request")] = 20_000
     write_ms: Annotated[Milliseconds, Meta(description="Time to take the answer")] = 30_000
     idle_ms: Annotated[Milliseconds, Meta(description="Time a connection may wait for its next request")] = 15_000
     run_ms: Annotated[Milliseconds, Meta(description="Time one request may take inside, queue and model together")] = 100_000
@@ -118,6 +120,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = ""
     document_seconds: Annotated[int, Meta(ge=1, le=86_400, description="Largest age of the evidence served without a nonce")] = 3600
     pad_responses: Annotated[bool, Meta(description="Pad answers to length buckets")] = True
+    pad_streams: Annotated[bool, Meta(description="Pad the lines of a streamed answer to length buckets")] = True
+    coalesce_ms: Annotated[
+        int, Meta(ge=0, le=10_000, description="Pieces of a streamed answer that come within this time leave together")
+    ] = 20
     access_log: Annotated[bool, Meta(description="Log one line of sizes and durations per sealed request")] = False
     limits: Limits = Limits()
     engine: EngineSettings = EngineSettings()

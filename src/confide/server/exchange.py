@@ -29,7 +29,7 @@ class Exchange:
     """A request that arrives while its answer may already be on its way."""
 
     __slots__ = (
-        "_continue", "_flow", "_head", "_left", "_on_response", "_pieces", "_size", "_transport", "_waiter",
+        "_continue", "_flow", "_framed", "_head", "_left", "_on_response", "_pieces", "_size", "_transport", "_waiter",
         "disconnected", "keep_alive", "more_body", "response_complete", "scope", "task",
     )  # fmt: skip
 
@@ -50,7 +50,8 @@ class Exchange:
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
         self._head: bytes | None = None
-        self._left = 0  # bytes of the answer's body still to come
+        self._left = 0  # bytes of the answer's body still to come; -1 when nobody knows
+        self._framed = False  # chunked transfer coding (RFC 9112 section 7.1)
         self.more_body = True
         self.disconnected = self.response_complete = False
         self.task: asyncio.Task[None] | None = None
@@ -140,8 +141,9 @@ class Exchange:
                 self._left = int(value)
             elif name == b"connection" and value == b"close":
                 self.keep_alive = False
-        if self._left < 0:
-            raise RuntimeError("an answer without a content-length")
+        if self._left < 0:  # the answer ends with its last chunk, for HTTP/1.0 with the connection: what is inside knows its end
+            self._framed = self.scope["http_version"] == "1.1"
+            lines += [b"transfer-encoding: chunked\r\n"] if self._framed else []
         lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         self._head = b"".join(lines)
 
@@ -149,13 +151,15 @@ class Exchange:
         head = self._head
         if head is None or self.response_complete:
             raise RuntimeError("a body outside an answer")
-        self._left -= len(body)
-        if self._left < 0 or (last and self._left):
-            raise RuntimeError("a body of another length than declared")
+        if self._left >= 0:
+            self._left -= len(body)
+            if self._left < 0 or (last and self._left):
+                raise RuntimeError("a body of another length than declared")
         if self.scope["method"] == "HEAD":
             body = b""
+        parts = (head, *(_framed(body, last=last) if self._framed else (body,)))
         self._head = b""
-        self._transport.writelines([part for part in (head, body) if part])
+        self._transport.writelines([part for part in parts if part])
         if last:
             self.response_complete = True
             self._wake()
@@ -171,6 +175,12 @@ class Exchange:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _framed(body: bytes, *, last: bool) -> tuple[bytes, ...]:
+    """One chunk, and the end of them; an empty chunk would be the end."""
+    end = b"0\r\n\r\n" if last else b""
+    return (b"%x\r\n" % len(body), body, b"\r\n", end) if body else (end,)
 
 
 @lru_cache(maxsize=256)

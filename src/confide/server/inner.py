@@ -37,10 +37,17 @@ class InnerApp:
         else:
             await _send_stream(send, reply)
 
+    def body_limit(self, method: str, path: str) -> int | None:
+        """The bound that a route sets on its content; None for the one of any request, and where there is no route."""
+        try:
+            return self.router.find(method, path)[0].body_limit
+        except NodeError:
+            return None
+
     async def _reply(self, channel: Channel, scope: Scope, receive: Receive) -> Reply | StreamReply:
         try:
-            handler, names = self.router.find(scope["method"], scope["path"])
-            return await handler(Call(channel, scope, names, self._body_limit, receive))
+            route, names = self.router.find(scope["method"], scope["path"])
+            return await route.handler(Call(channel, scope, names, self._body_limit, receive))
         except ConfideError as error:
             _note(channel, error)
             return inside(error)

@@ -43,6 +43,7 @@ from confide.server.parts import Parts
 from confide.server.proof import Proof
 from confide.server.routes import inner_routes
 from confide.server.sealed import SealedApp
+from confide.server.streaming import StreamedApp, StreamLimits
 
 log = logging.getLogger("confide.node")
 SHARED_REPLAY = 2  # keys whose replay stores may be full at a time: the active one and one before it
@@ -135,8 +136,16 @@ async def prepare_node(
         run_seconds=config.limits.run_ms / 1e3,
         pad=bucket if config.pad_responses else None,
     )
+    streamed = StreamedApp(
+        gateway=sealed.gateway,
+        keyset_of=epochs.keyset_of,
+        inner=inner,
+        proof=proof,
+        limits=_stream_limits(config),
+        pad=bucket if config.pad_responses else None,
+    )
     outer = app or OuterApp(config.limits, access_log=config.access_log)
-    outer.open(documents=epochs, sealed=sealed, keys=store.encode, standing=epochs.standing)
+    outer.open(documents=epochs, sealed=sealed, streamed=streamed, keys=store.encode, standing=epochs.standing)
     return Node(
         config=config,
         app=outer,
@@ -175,6 +184,17 @@ async def _stopped_on_error(engine: Engine) -> AsyncIterator[None]:
     except BaseException:
         await engine.stop()
         raise
+
+
+def _stream_limits(config: NodeConfig) -> StreamLimits:
+    limits = config.limits
+    return StreamLimits(
+        chunk=limits.chunk_ms / 1e3,
+        whole=limits.stream_ms / 1e3,
+        run=limits.run_ms / 1e3,
+        body=limits.request_bytes,
+        coalesce=config.coalesce_ms / 1e3,
+    )
 
 
 def _folder(path: str) -> Path | None:

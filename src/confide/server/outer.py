@@ -8,7 +8,8 @@
 
 Everything here is coarse (`problems.outside`): which step of decapsulation failed, or what was inside, shows nowhere. A sealed
 request has a place among those in flight once its body is whole, so that slow senders cannot hold all places; what they have sent
-counts against a budget. Left to others: opening (`server.sealed`), evidence (`guest.documents`), when keys expire (`server.node`).
+counts against a budget. Chunked ones have places of their own. Left to others: opening (`server.sealed`, `server.streaming`),
+evidence (`guest.documents`), when keys expire (`guest.epochs`).
 """
 
 import asyncio
@@ -22,25 +23,24 @@ from typing import Protocol
 from confide.attest.document import MEDIA_TYPE as EVIDENCE
 from confide.codes import Code
 from confide.errors import ChannelError, ConfideError
-from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, OHTTP_CHUNKED_RESPONSE
+from confide.seal.chunked import OHTTP_CHUNKED_REQUEST
 from confide.seal.keyconfig import OHTTP_KEYS
 from confide.seal.ohttp import OHTTP_REQUEST, OHTTP_RESPONSE
 from confide.seal.problems import PROBLEM_KEY, problem_type
 from confide.server import NodeError
 from confide.server.asgi import Budget, Receive, Reply, Scope, Send, declared_length, media_type, read_body, send_reply
 from confide.server.config import Limits
+from confide.server.opened import describe
 from confide.server.problems import outside
-from confide.server.sealed import SealedApp, describe
+from confide.server.sealed import SealedApp
+from confide.server.streaming import StreamedApp
 
 log = logging.getLogger("confide.node")
 _QUERY = re.compile(rb"(?:keyset=(?P<keyset>[0-9a-f]{64})(?:&(?=n)|\Z))?(?:nonce=(?P<nonce>[0-9a-f]{64}))?\Z")
 _NO_STORE = (b"cache-control", b"no-store")
 _TEXT = (b"content-type", b"text/plain")
 _WHOLE, _CHUNKED = OHTTP_REQUEST.encode(), OHTTP_CHUNKED_REQUEST.encode()
-_SEALED_HEADERS = {
-    _WHOLE: ((b"content-type", OHTTP_RESPONSE.encode()), _NO_STORE),
-    _CHUNKED: ((b"content-type", OHTTP_CHUNKED_RESPONSE.encode()), _NO_STORE),
-}
+_SEALED_HEADERS = ((b"content-type", OHTTP_RESPONSE.encode()), _NO_STORE)
 # Two answers for every way of not opening: the key problem, and "not a sealed request", which its sender knows anyway.
 _KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=PROBLEM_KEY)
 _BAD_SEAL = outside(Code.OHTTP_TRUNCATED)
@@ -71,12 +71,13 @@ class OuterApp:
         self._limits, self._access_log = limits, access_log
         self._documents: Documents | None = None
         self._sealed: SealedApp | None = None
+        self._streamed: StreamedApp | None = None
         self._keys: Callable[[], bytes] = _none
         self._standing: Callable[[], Code | None] = _good
         self._budget = Budget(limits.in_flight * limits.request_bytes)
         self._draining = False
         self._idle = asyncio.Event()
-        self.in_flight = 0
+        self._whole = self.streams = 0
         self._routes: dict[str, tuple[str, Callable[[Scope, Receive], Awaitable[Reply]]]] = {
             "/ohttp": ("POST", self._ohttp),
             "/.well-known/confide/evidence": ("GET", self._evidence),
@@ -85,11 +86,23 @@ class OuterApp:
             "/readyz": ("GET", self._ready),
         }
 
+    @property
+    def in_flight(self) -> int:
+        """Sealed requests being worked on, streams among them."""
+        return self._whole + self.streams
+
     def open(
-        self, *, documents: Documents, sealed: SealedApp, keys: Callable[[], bytes], standing: Callable[[], Code | None] = _good
+        self,
+        *,
+        documents: Documents,
+        sealed: SealedApp,
+        streamed: StreamedApp,
+        keys: Callable[[], bytes],
+        standing: Callable[[], Code | None] = _good,
     ) -> None:
         """The models are loaded: serve, as long as `standing` has nothing against the keys (`guest.epochs`)."""
-        self._documents, self._sealed, self._keys, self._standing = documents, sealed, keys, standing
+        self._documents, self._sealed, self._streamed = documents, sealed, streamed
+        self._keys, self._standing = keys, standing
 
     def drain(self) -> None:
         """Take no more sealed requests; those in flight finish."""
@@ -107,15 +120,20 @@ class OuterApp:
         """ASGI. Nothing but an answer leaves here: errors are answered, and unexpected ones only logged by type and place."""
         if scope["type"] != "http":
             return
-        await send_reply(send, await self._reply(scope, receive))
+        reply = await self._reply(scope, receive, send)
+        if reply is not None:
+            await send_reply(send, reply)
 
-    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+    async def _reply(self, scope: Scope, receive: Receive, send: Send) -> Reply | None:
+        """The answer, or None when it was sent already, or broke: then the server closes the connection."""
         method, handler = self._routes.get(scope["path"], ("", None))
         if handler is None:
             return _ROUTE
         if scope["method"] != method:
             return _METHOD
         try:
+            if handler == self._ohttp and media_type(scope) == _CHUNKED:
+                return await self._stream(receive, send)
             return await handler(scope, receive)
         except ConfideError as error:
             return outside(error.code)
@@ -127,8 +145,7 @@ class OuterApp:
         refusal = self._refusal()
         if refusal is not None:
             return refusal
-        kind = media_type(scope)
-        if kind not in _SEALED_HEADERS:
+        if media_type(scope) != _WHOLE:
             return _MEDIA
         declared_length(scope, limit=self._limits.request_bytes)
         started = time.perf_counter()
@@ -136,10 +153,11 @@ class OuterApp:
         refusal = self._refusal()  # anew: reading took as long as the client liked
         if refusal is not None or self._sealed is None:
             return refusal or _STARTING
-        self.in_flight += 1
+        self._whole += 1
         try:
-            reply = await self._answer(self._sealed, kind, body)
+            reply = await self._answer(self._sealed, body)
         finally:
+            self._whole -= 1
             self._leave()
         if self._access_log:
             elapsed = (time.perf_counter() - started) * 1e3
@@ -155,19 +173,34 @@ class OuterApp:
         code = self._standing()
         if code is Code.NODE_EXPIRED:
             return _KEY_PROBLEM  # whoever sealed to this keyset verifies anew, and reads there that it has expired
-        return _BUSY if self.in_flight >= self._limits.in_flight else None
+        return _BUSY if self._whole >= self._limits.in_flight else None
 
     def _leave(self) -> None:
-        self.in_flight -= 1
         if self._draining and not self.in_flight:
             self._idle.set()
 
-    async def _answer(self, sealed: SealedApp, kind: bytes, body: bytes) -> Reply:
-        answer = sealed.answer if kind == _WHOLE else sealed.answer_chunked
+    async def _answer(self, sealed: SealedApp, body: bytes) -> Reply:
         try:
-            return Reply(200, _SEALED_HEADERS[kind], await answer(body))
+            return Reply(200, _SEALED_HEADERS, await sealed.answer(body))
         except ChannelError as error:
-            return _KEY_PROBLEM if problem_type(error) == PROBLEM_KEY else _BAD_SEAL
+            return _unopened(error)
+
+    async def _stream(self, receive: Receive, send: Send) -> Reply | None:
+        """A chunked exchange, in a place of another kind than whole requests have, from its first byte to its last."""
+        refusal = self._refusal()
+        if refusal is not None or self._streamed is None:
+            return refusal or _STARTING
+        if self.streams >= self._limits.streams:
+            return _BUSY
+        self.streams += 1
+        try:
+            await self._streamed.answer(receive, send)
+        except ChannelError as error:
+            return _unopened(error)
+        finally:
+            self.streams -= 1
+            self._leave()
+        return None
 
     async def _evidence(self, scope: Scope, receive: Receive) -> Reply:  # noqa: ARG002 - one signature for all routes
         if self._documents is None:
@@ -197,6 +230,10 @@ class OuterApp:
             return _STARTING
         code = self._standing()
         return Reply(200, (_TEXT, _NO_STORE), b"ready\n") if code is None else _STANDING[code]
+
+
+def _unopened(error: ChannelError) -> Reply:
+    return _KEY_PROBLEM if problem_type(error) == PROBLEM_KEY else _BAD_SEAL
 
 
 def _document(document: bytes) -> Reply:

@@ -61,11 +61,16 @@ Handler = Callable[[Call], Awaitable[Reply | StreamReply]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method, a template and what answers."""
+    """A method, a template and what answers.
+
+    Attributes:
+        body_limit: bytes of content that a chunked request may have here; None for as many as any request.
+    """
 
     method: str
     template: str
     handler: Handler
+    body_limit: int | None = None
 
     def match(self, path: str) -> tuple[str, ...] | None:
         """The segments that stand for `{}`, or None for another path."""
@@ -83,26 +88,26 @@ class Router:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
-        self._exact = {(route.method, route.template): route.handler for route in routes if "{}" not in route.template}
+        self._exact = {(route.method, route.template): route for route in routes if "{}" not in route.template}
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """All of them, for the documentation and its tests."""
         return self._routes
 
-    def find(self, method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
-        """The handler of a request and its names.
+    def find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+        """The route of a request and its names.
 
         Raises:
             NodeError: `node.route`, or `node.method` with the methods that the path has.
         """
-        handler = self._exact.get((method, path))
-        if handler is not None:
-            return handler, ()
+        exact = self._exact.get((method, path))
+        if exact is not None:
+            return exact, ()
         matching = [(route, names) for route in self._routes if (names := route.match(path)) is not None]
         for route, names in matching:
             if route.method == method:
-                return route.handler, names
+                return route, names
         if matching:
             wanted = " or ".join(route.method for route, _ in matching)
             raise NodeError(Code.NODE_METHOD, found=method[:16], wanted=wanted)

@@ -11,25 +11,19 @@ Left to others: routes (`inner`), the receipt's format (`receipt`), the seal's (
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
-from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from confide.attest.keyset import Keyset
 from confide.codes import Code
-from confide.errors import ChannelError, ConfideError
+from confide.errors import ConfideError
 from confide.seal import bhttp
-from confide.seal.chunked import ChunkedRequestOpener
-from confide.seal.ohttp import INNER_AUTHORITY, Gateway, OpenedError
+from confide.seal.ohttp import Gateway, OpenedError
 from confide.server import NodeError
-from confide.server.asgi import App, Headers, Message, Reply, Scope
-from confide.server.channel import EXTENSION, Channel
+from confide.server.asgi import App, Headers, Message, Reply
+from confide.server.channel import Channel
+from confide.server.opened import inner_scope, internal, require_target
 from confide.server.problems import inside
 from confide.server.proof import Proof
-
-SCHEME = b"https"  # RFC 9458 section 4: the inner request looks like one to an HTTPS target
-log = logging.getLogger("confide.node")
 
 
 class SealedApp:
@@ -45,7 +39,7 @@ class SealedApp:
         run_seconds: float,
         pad: Callable[[int], int] | None,
     ) -> None:
-        self._gateway, self._keyset_of, self._inner, self._proof = gateway, keyset_of, inner, proof
+        self.gateway, self._keyset_of, self._inner, self._proof = gateway, keyset_of, inner, proof
         self._run_seconds, self._pad = run_seconds, pad
 
     async def answer(self, body: bytes) -> bytes:
@@ -55,29 +49,11 @@ class SealedApp:
             ChannelError: the request could not be opened (RFC 9458 section 4.3).
         """
         try:
-            opened = self._gateway.open(body)
+            opened = self.gateway.open(body)
         except OpenedError as error:  # replayed, or the store is full: opened, so answered inside; no receipt, nothing ran
             return error.sealer.seal(self._refusal(error))
         channel = self._channel("ohttp", opened.key_config.raw, opened.enc)
         return opened.sealer.seal(await self._respond(opened.message, channel))
-
-    async def answer_chunked(self, body: bytes) -> bytes:
-        """The chunked answer to a whole `message/ohttp-chunked-req` body. Nothing runs before its final chunk was opened.
-
-        Raises:
-            ChannelError: its first chunk could not be opened.
-        """
-        opener = ChunkedRequestOpener(self._gateway.keys, max_message=self._gateway.max_message)
-        try:
-            message = b"".join((*opener.feed(body), opener.close()))
-        except ChannelError as error:
-            if opener.sealer is None:
-                raise
-            return opener.sealer.finish(self._refusal(error))  # a later chunk failed: whoever sealed the first one is told
-        if opener.sealer is None or opener.encapsulation is None:  # a final chunk alone opens as the first
-            raise ChannelError(Code.OHTTP_TRUNCATED, found="no chunk", wanted="a sealed request")
-        channel = self._channel("ohttp-chunked", opener.encapsulation.key_config.raw, opener.encapsulation.enc)
-        return opener.sealer.finish(await self._respond(message, channel))
 
     def _channel(self, surface: str, key_config: bytes, enc: bytes) -> Channel:
         return Channel(surface=surface, keyset=self._keyset_of(key_config), key_config=key_config, enc=enc)
@@ -90,7 +66,7 @@ class SealedApp:
             trailers = self._proof.trailers(channel, request=message, response=prefix)
             return bhttp.finish_response(prefix, trailers, self._pad)
         except Exception as error:  # noqa: BLE001 - an answer that cannot be proven is not given
-            return self._refusal(_internal(error))
+            return self._refusal(internal(error))
 
     def _refusal(self, error: ConfideError) -> bytes:
         reply = inside(error)
@@ -99,7 +75,7 @@ class SealedApp:
     async def _run(self, message: bytes, channel: Channel) -> Reply:
         try:
             request = bhttp.decode_request(message)
-            _require_target(request)
+            require_target(request)
             async with asyncio.timeout(self._run_seconds):
                 return await self._call(request, channel)
         except ConfideError as error:
@@ -110,11 +86,11 @@ class SealedApp:
             return inside(NodeError(Code.NODE_TIMEOUT, wanted=f"an answer within {self._run_seconds} s"))
         except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a coarse answer (DESIGN rule 10)
             channel.failed(Code.NODE_INTERNAL)
-            return inside(_internal(error))
+            return inside(internal(error))
 
     async def _call(self, request: bhttp.Request, channel: Channel) -> Reply:
         exchange = _Exchange(request.content)
-        await self._inner(_scope(request, channel), exchange.receive, exchange.send)
+        await self._inner(inner_scope(request, channel), exchange.receive, exchange.send)
         return exchange.reply()
 
 
@@ -146,43 +122,3 @@ class _Exchange:
         if not (self._status and self._finished):
             raise RuntimeError("the inner application did not complete its answer")
         return Reply(self._status, self._headers, self._body)
-
-
-def _require_target(request: bhttp.Request) -> None:
-    """Whoever leaks an inner request to a real host by mistake must reach nothing; so the node takes this one target only."""
-    if request.scheme != SCHEME or request.authority != INNER_AUTHORITY:
-        raise NodeError(Code.NODE_AUTHORITY, found="another target", wanted=f"https://{INNER_AUTHORITY.decode()}")
-
-
-def _scope(request: bhttp.Request, channel: Channel) -> Scope:
-    raw_path, _, query = request.path.partition(b"?")
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": request.method.decode("latin-1"),
-        "scheme": "https",
-        "path": (unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode("utf-8", "replace"),
-        "raw_path": raw_path,
-        "query_string": query,
-        "root_path": "",
-        "headers": list(request.headers),
-        "client": None,
-        "server": None,
-        "extensions": {EXTENSION: channel},
-    }
-
-
-def _internal(error: Exception) -> NodeError:
-    """What the client hears of a bug: its code. What the operator hears: type and place."""
-    log.error("node.internal: %s", describe(error))
-    return NodeError(Code.NODE_INTERNAL)
-
-
-def describe(error: BaseException) -> str:
-    """Type and place of an error, for the operator: never its message, which may quote content."""
-    place, trace = "unknown place", error.__traceback__
-    while trace is not None:
-        place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(error).__name__} at {place}"

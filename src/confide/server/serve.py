@@ -28,7 +28,7 @@ from confide.server.config import NodeConfig
 from confide.server.node import Node, prepare_node
 from confide.server.outer import OuterApp
 from confide.server.protocol import bounded
-from confide.server.sealed import describe
+from confide.server.opened import describe
 
 log = logging.getLogger("confide.node")
 BACKLOG = 1024

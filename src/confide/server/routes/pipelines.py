@@ -1,38 +1,26 @@
 """`POST /v1/pipelines/{model}` and `POST /v1/embeddings`: texts in, typed outputs out.
 
-Left to others: what models compute (`engine`), which model an alias stands for (`server.models`).
+With `accept: application/x-ndjson` a pipeline answers one line per input, as it completes (`routes.lines`). Left to others: what
+models compute (`engine`), which model an alias stands for (`server.models`).
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from confide.codes import Code
-from confide.engine.results import ClassificationOutput, EmbeddingOutput, Result, Timing
+from confide.engine.results import EmbeddingOutput, Result, Timing
 from confide.server import NodeError
 from confide.server.asgi import JSON, Reply, header, json_body
 from confide.server.models import Served
 from confide.server.parts import Parts
-from confide.server.routing import Call, Route
+from confide.server.routes.lines import accepts_lines, stream_lines
+from confide.server.routes.shapes import Encoding, PipelineRequest, outputs_of, vectors_of
+from confide.server.routing import Call, Route, StreamReply
 
 DIGEST_HEADER = b"confide-model-digest"
-MAX_PARAMETERS = 16
 _encode = msgspec.json.Encoder().encode
-
-Encoding = Literal["float", "base64"]
-# All of them together, each character six bytes when escaped and base 64 twice, fit the trailer with the salts (64 KiB).
-ParameterName = Annotated[str, Meta(max_length=32)]
-ParameterValue = bool | int | float | Annotated[str, Meta(max_length=128)]
-
-
-class PipelineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /v1/pipelines/{model}`."""
-
-    inputs: Annotated[list[str], Meta(min_length=1)]
-    parameters: Annotated[dict[ParameterName, ParameterValue], Meta(max_length=MAX_PARAMETERS)] = {}
-    encoding_format: Encoding = "float"
 
 
 class EmbeddingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,11 +35,13 @@ class EmbeddingsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 def routes(parts: Parts) -> tuple[Route, ...]:
     """POST /v1/pipelines/{model}, POST /v1/embeddings."""
 
-    async def pipeline(call: Call) -> Reply:
+    async def pipeline(call: Call) -> Reply | StreamReply:
         model = parts.models.resolve(call.names[0], required=_required_digest(call))
         call.channel.model = model
         request = await json_body(call.scope, call.receive, PipelineRequest, limit=call.limit)
         call.channel.parameters = {"encoding_format": request.encoding_format, **request.parameters}
+        if accepts_lines(call.scope):
+            return stream_lines(parts, model, request)
         result = await parts.engine.run(model.digest, request.inputs, request.parameters)
         return Reply(200, (JSON, _timing(result.timing)), _answer(model, result, request.encoding_format))
 
@@ -74,27 +64,15 @@ def _answer(model: Served, result: Result, encoding: Encoding) -> bytes:
         text.encode() for text in (model.alias, model.digest_hex, model.task)
     )
     tail = b',"tokens":%b,"truncated":%b}' % (_encode(result.tokens), _encode(result.truncated))
-    return b"".join((head, _encode(_outputs(result, encoding)), tail))
+    return b"".join((head, _encode(outputs_of(result, encoding)), tail))
 
 
 def _required_digest(call: Call) -> bytes | None:
     return header(call.scope, DIGEST_HEADER)
 
 
-def _outputs(result: Result, encoding: Encoding) -> Sequence[Any]:
-    outputs = result.outputs
-    if isinstance(outputs, ClassificationOutput):
-        return [[{"label": label, "score": score} for label, score in row] for row in outputs.ranked()]
-    return _vectors(outputs, encoding)
-
-
-def _vectors(outputs: EmbeddingOutput, encoding: Encoding) -> Sequence[Any]:
-    """Lists of numbers, or little-endian float32 in base 64 (`msgspec` writes bytes so)."""
-    return outputs.rows() if encoding == "base64" else outputs.vectors()
-
-
 def _openai(model: Served, result: Result, encoding: Encoding) -> dict[str, Any]:
-    vectors = _vectors(result.outputs, encoding) if isinstance(result.outputs, EmbeddingOutput) else []
+    vectors = vectors_of(result.outputs, encoding) if isinstance(result.outputs, EmbeddingOutput) else []
     tokens = sum(result.tokens)
     return {
         "object": "list",
