@@ -1,6 +1,7 @@
 """The owner's tool between look and proof: keys that change, nodes that lie or do not show what they took, both drivers."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,9 +29,14 @@ from confide.policy.model import Policy
 from confide.policy.verdict import Custody
 
 KEY = SigningKey.generate()
-OWNER = Owner(KEY, "lab", timedelta(hours=1))
+MINUTES = itertools.count(60)
 KEY_UNKNOWN = Reply(422, PROBLEM, strictjson.dumps({"type": KEY_PROBLEM, "status": 422}))
 FULL = Reply(503, PROBLEM, b"{}")
+
+
+def owner(place: str = "lab", key: SigningKey = KEY) -> Owner:
+    """Each lasts longer than the one before: of two that begin in the same second the node keeps the longer."""
+    return Owner(key, place, timedelta(minutes=next(MINUTES)))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def wire(here: Served, *replies: Reply, **more: Any) -> Wire:
 def test_keys_that_change_between_look_and_delivery_cost_another_look(here: Served, policy: Policy) -> None:
     shown: list[Any] = []
     way = wire(here, KEY_UNKNOWN)
-    admitted = admit(here.url, policy=policy, owner=OWNER, transport=way, announce=shown.append)
+    admitted = admit(here.url, policy=policy, owner=owner(), transport=way, announce=shown.append)
     assert admitted.verdict.custody is Custody.ADMISSION
     assert (len(way.bodies), len(way.gets), len(shown)) == (2, 3, 1)
     assert way.bodies[0] != way.bodies[1]
@@ -74,32 +80,32 @@ def test_keys_that_change_between_look_and_delivery_cost_another_look(here: Serv
 def test_a_node_that_never_knows_its_keys_is_given_up(here: Served, policy: Policy) -> None:
     way = wire(here, KEY_UNKNOWN, KEY_UNKNOWN)
     with pytest.raises(KeyChangedError) as caught:
-        admit(here.url, policy=policy, owner=OWNER, transport=way)
+        admit(here.url, policy=policy, owner=owner(), transport=way)
     assert caught.value.code is Code.CLIENT_KEY_CHANGED
 
 
 def test_a_full_node_is_waited_for(here: Served, policy: Policy) -> None:
     way = wire(here, FULL, FULL)
-    admit(here.url, policy=policy, owner=OWNER, transport=way)
+    admit(here.url, policy=policy, owner=owner(), transport=way)
     assert len(way.bodies) == len(set(way.bodies)) == 3  # sealed anew each time: the same admission twice changes nothing
     with pytest.raises(TransportError):
-        admit(here.url, policy=policy, owner=OWNER, transport=wire(here, FULL), patience=0)
+        admit(here.url, policy=policy, owner=owner(), transport=wire(here, FULL), patience=0)
 
 
 def test_a_node_that_does_not_show_what_it_took_is_not_called_admitted(here: Served, policy: Policy) -> None:
     with refused(Code.CLIENT_ADMISSION):
-        admit(here.url, policy=policy, owner=Owner(KEY, "a place of its own"), transport=wire(here, stale=True))
+        admit(here.url, policy=policy, owner=owner("a place of its own"), transport=wire(here, stale=True))
 
 
 def test_an_answer_in_clear_is_no_answer(here: Served, policy: Policy) -> None:
     with refused(Code.CLIENT_NOT_SEALED):
-        admit(here.url, policy=policy, owner=OWNER, transport=wire(here, Reply(200, "application/json", b"{}")))
+        admit(here.url, policy=policy, owner=owner(), transport=wire(here, Reply(200, "application/json", b"{}")))
 
 
 def test_nothing_is_sent_to_a_node_that_obeys_somebody_else(here: Served, policy: Policy) -> None:
     way = wire(here)
     with refused(Code.ADMISSION_AUTHORITY):
-        admit(here.url, policy=policy, owner=Owner(SigningKey.generate(), "lab"), transport=way)
+        admit(here.url, policy=policy, owner=owner(key=SigningKey.generate()), transport=way)
     assert way.bodies == []
 
 
@@ -109,7 +115,7 @@ def test_an_owner_who_says_no_signs_nothing(here: Served, policy: Policy) -> Non
 
     way = wire(here)
     with pytest.raises(KeyboardInterrupt):
-        admit(here.url, policy=policy, owner=OWNER, transport=way, announce=no)
+        admit(here.url, policy=policy, owner=owner(), transport=way, announce=no)
     assert way.bodies == []
 
 
@@ -117,7 +123,7 @@ def test_both_drivers_admit(here: Served, policy: Policy) -> None:
     async def test() -> None:
         transport = AsyncHttpTransport(here.url)
         try:
-            task = task_of(policy, OWNER, policy_signers=(), state_path=None, now=utc_now)
+            task = task_of(policy, owner(), policy_signers=(), state_path=None, now=utc_now)
             admitted = await drive_async(admit_flow(task), transport)
             assert admitted.verdict.admission == admitted.admission
         finally:
@@ -134,10 +140,10 @@ def test_two_renewers_do_not_chase_each_other(here: Served, policy: Policy) -> N
     def keep_on() -> bool:
         look = next(looks)
         if look == 2:
-            admit(here.url, policy=policy, owner=Owner(KEY, "lab", timedelta(hours=2)))
+            admit(here.url, policy=policy, owner=owner())
         return look < 5
 
-    renew(here.url, policy=policy, owner=OWNER, tell=events.append, look_seconds=0.01, keep_on=keep_on)
+    renew(here.url, policy=policy, owner=owner(), tell=events.append, look_seconds=0.01, keep_on=keep_on)
     assert [event.what for event in events] == ["admitted"]
 
 
@@ -154,7 +160,7 @@ def test_a_failure_that_passes_is_waited_for_and_told(here: Served, policy: Poli
     renew(
         here.url,
         policy=policy,
-        owner=Owner(KEY, "lab", timedelta(hours=3)),
+        owner=owner(),
         tell=tell,
         look_seconds=0.01,
         keep_on=lambda: not admitted.is_set(),
@@ -167,9 +173,9 @@ def test_a_failure_that_passes_is_waited_for_and_told(here: Served, policy: Poli
 
 
 def test_a_refusal_of_the_node_ends_the_renewing(here: Served, policy: Policy) -> None:
-    admit(here.url, policy=policy, owner=Owner(KEY, "lab", timedelta(hours=24)))
+    admit(here.url, policy=policy, owner=owner())
     with pytest.raises(RemoteError) as caught:
-        renew(here.url, policy=policy, owner=OWNER, look_seconds=0.01, now=lambda: utc_now() - timedelta(minutes=1))
+        renew(here.url, policy=policy, owner=owner(), look_seconds=0.01, now=lambda: utc_now() - timedelta(minutes=1))
     assert caught.value.code is Code.ADMISSION_OLDER
 
 
@@ -183,6 +189,6 @@ def test_an_outer_header_says_nothing_about_the_admission(here: Served, policy: 
 
     seen = headers
     way = Listening(HttpTransport(here.url))
-    admit(here.url, policy=policy, owner=Owner(KEY, "a secret place", timedelta(hours=24)), transport=way)
+    admit(here.url, policy=policy, owner=owner("a secret place"), transport=way)
     assert {name for each in headers for name in each} == {"content-type", "accept", "confide-request-id"}
     assert b"a secret place" not in b"".join(way.bodies)

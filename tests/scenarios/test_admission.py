@@ -236,8 +236,7 @@ def test_a_platform_list_is_custody_too(here: Served, policy: Policy) -> None:
 
 def test_an_admission_outlives_the_content_keys(policy: Policy) -> None:
     """It names a receipt key, which lives as long as the boot: at a rotation the owner does nothing."""
-    settings = {"active_seconds": 1, "stale_seconds": 5}
-    with node(**settings) as there:
+    with node(active_seconds=1, stale_seconds=5) as there:
         strict = trusting(there.url)
         admitted = admit(there.url, policy=strict, owner=owner())
         first = parse_document(document(there)).keyset
