@@ -18,6 +18,7 @@ import confide
 from confide.attest.admission import sign_admission
 from confide.attest.document import parse_document
 from confide.attest.publickeys import key_text
+from confide.cli import admit as admit_command
 from confide.cli.app import run
 from confide.client import source
 from confide.client.admission import Owner, admit, task_of
@@ -26,7 +27,7 @@ from confide.client.keyfiles import new_key_file, read_key_file
 from confide.client.renewal import Event, renew
 from confide.client.transport import HttpTransport
 from confide.codes import Code
-from confide.errors import ConfideError, RemoteError
+from confide.errors import ConfideError, RemoteError, TransportError
 from confide.formats.dsse import SigningKey
 from confide.policy.model import Policy
 from confide.policy.verdict import Custody, Verdict
@@ -249,6 +250,15 @@ def test_an_admission_outlives_the_content_keys(policy: Policy) -> None:
             assert client.verdict.admission == admitted.admission
 
 
+def test_an_owner_may_have_a_post_quantum_key(tmp_path: Path) -> None:
+    key = read_key_file(new_key_file(tmp_path / "owner.key", alg="ml-dsa-65").private)
+    with node(key) as there:
+        strict = trusting(there.url)
+        admitted = admit(there.url, policy=strict, owner=owner(key))
+        with connect(there, strict) as client:
+            assert client.verdict.admission == admitted.admission
+
+
 # --- renewing --------------------------------------------------------------------------------------------------------------------
 
 
@@ -333,3 +343,27 @@ def test_the_commands_admit_a_node(here: Served, policy: Policy, tmp_path: Path,
     assert made.text in file.read_text()
     for secret in ("correct horse", key.read_text().splitlines()[1]):
         assert secret not in out + err
+
+
+def test_the_lines_of_renewing_are_clear(here: Served, policy: Policy, capsys: pytest.CaptureFixture[str]) -> None:
+    admitted = admit(here.url, policy=policy, owner=owner(hours=8))
+    failure = TransportError(Code.TRANSPORT_UNREACHABLE, found="no connection", wanted=here.url)
+    events = (
+        Event("admitted", admitted),
+        Event("renewed", admitted),
+        Event("restarted"),
+        Event("waiting", error=failure, attempt=3, pause=15.0),
+    )
+    for as_json in (False, True):
+        for event in events:
+            admit_command._tell(event, as_json=as_json)
+    lines = capsys.readouterr().out.splitlines()
+    text, told = lines[:4], [json.loads(line) for line in lines[4:]]
+    until = admitted.candidate.facts["until"]
+    assert text[0] == f"admitted node {admitted.admission.node_id.hex()[:16]}… at {PLACE} until {until}; custody: admission"
+    assert text[1].startswith("renewed node ")
+    assert "restarted" in text[2]
+    assert text[3] == "no answer (transport.unreachable: no connection); looking again in 15 s, attempt 3"
+    assert [each["event"] for each in told] == ["admitted", "renewed", "restarted", "waiting"]
+    assert told[3]["error"]["code"] == "transport.unreachable"
+    assert told[0]["until"] == until

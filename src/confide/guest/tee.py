@@ -128,7 +128,8 @@ def usable_source(found: Sequence[str], root: Path) -> ReportSource:
                 continue
             return source
     if not refusals:
-        raise GuestError(Code.GUEST_NO_TEE, found="no device of SEV-SNP", wanted="/" + " or /".join(_snp_paths()))
+        hint = "in a SEV-SNP guest: modprobe sev-guest; mount -t configfs none /sys/kernel/config"
+        raise GuestError(Code.GUEST_NO_TEE, found="no device of SEV-SNP", wanted="/" + " or /".join(_snp_paths()), hint=hint)
     if all("provider" in error.found for error in refusals):
         raise _unsupported("; ".join(error.found for error in refusals))
     raise GuestError(

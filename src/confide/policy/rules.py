@@ -191,7 +191,15 @@ def _admission(policy: Policy, document: Document, claims: Sequence[Claims], *, 
         return None
     envelope = document.admission
     found = "none" if envelope is None else "present"
-    _rule(checks, envelope is not None, Code.POLICY_ADMISSION, "admission", found=found, wanted="one by the authority key")
+    checks.require(
+        envelope is not None,
+        Code.POLICY_ADMISSION,
+        "admission",
+        found=found,
+        wanted="one by the authority key",
+        error=PolicyError,
+        hint="do not use it; its owner can admit it: confide admit",
+    )
     if envelope is None or not isinstance(key, dsse.PublicKey):  # the second half never holds (schema._requirements)
         return None
     return verify_admission(

@@ -1,6 +1,8 @@
 """A SEV-SNP guest as a TEE: complete evidence that our own verifier accepts, or an operator who reads which file to give."""
 
+import json
 import logging
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.guest.devices.doubles import VLEK, Machine, Tsm, certificates, table_of, tsm_machine
+from tests.support import need_recorded_vectors
 
 import confide_sim
 from confide.attest.roots import AMD_ROOTS
@@ -183,3 +186,30 @@ def test_collateral_that_ends_while_the_node_runs_is_told_in_its_own_log_only(ca
             tee.quote(DATA)
     assert (caught.value.code, caught.value.found) == (Code.GUEST_QUOTE, "guest.self_check")
     assert "x509.crl_expired" in caplog.text
+
+
+def recorded(folder: str) -> tuple[bytes, bytes]:
+    """A genuine report and the genuine host's table beside it, as configfs-tsm gave them."""
+    path = need_recorded_vectors() / "snp" / folder / "sevsnp-tsm-report.json"
+    if not path.exists():
+        pytest.skip("this recorded case is not here")
+    members = json.loads(path.read_text())
+    assert members["provider"] == "sev_guest\n"
+    report, table = (urlsafe_b64decode(members[name] + "==") for name in ("outblob", "auxblob"))
+    return report, table
+
+
+def test_recorded_evidence_of_a_real_host_lacks_only_the_vendors_list() -> None:
+    """No list of AMD's is recorded: the real verifier, with the pinned roots, gets as far as asking for it, and names its file."""
+    report, table = recorded("veraison-genoa-v3-tsm")
+
+    class Recorded(Machine):
+        def report(self, report_data: bytes, vmpl: int) -> bytes:
+            super().report(report_data, vmpl)
+            return report
+
+    guest = Recorded(table=table)
+    error = refusal(guest, roots=AMD_ROOTS, now=lambda: datetime(2025, 5, 20, 18, 31, 36, tzinfo=UTC))
+    assert error.code is Code.GUEST_COLLATERAL
+    assert error.found == "from the host: ark, ask, vcek; from collateral_dir: not set"
+    assert error.wanted == "crl.der, the revocation list (AMD KDS: /vcek/v1/Genoa/crl)"
