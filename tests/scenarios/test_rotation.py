@@ -1,6 +1,7 @@
 """Keys change while clients ask: no request fails, and each is sealed anew once at most. The same when the node stops or dies."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ import pytest
 from tests.client.nodes import trusting
 from tests.scenarios.load import Load
 from tests.scenarios.nodes import Serving, free_port, serving
-from tests.server.running import config, packages, served
+from tests.server.running import Inside, config, packages, served, until, with_node
 
 from confide.attest.document import parse_document
 from confide.attest.keyset import Keyset
+from confide.guest.quote import Quote
+from confide.seal.keyconfig import parse_key_config
 
 EVIDENCE = "/.well-known/confide/evidence"
 QUICK = {"active_seconds": 1, "stale_seconds": 1, "limits.gather_ms": 5, "limits.quote_interval_ms": 1}
@@ -71,6 +74,41 @@ def test_no_request_fails_when_the_node_is_killed_and_started_again_with_other_k
                 assert second.stop(signal.SIGTERM)[0] == 0
     load.require_whole()
     share_nothing(before, after)
+
+
+def test_a_device_that_hangs_stops_neither_requests_nor_health_nor_the_end_of_the_node() -> None:
+    async def test(node: Inside) -> None:
+        gate, works = threading.Event(), node.node.epochs.quoter.tee.quote
+
+        def hang(report_data: bytes) -> Quote:
+            gate.wait(60)
+            return works(report_data)
+
+        node.node.epochs.quoter.tee.quote = hang  # type: ignore[method-assign]
+        try:
+            await until(lambda: node.node.epochs._failures > 0)
+            for path, status in (("/healthz", 200), ("/readyz", 200), (EVIDENCE, 200), (f"{EVIDENCE}?nonce={'07' * 32}", 503)):
+                assert (await node.http.get(path)).status_code == status, path
+            assert (await node.ask("GET", "/v1/models")).status == 200
+            await node.node.stop()
+            assert node.node.closing_checkpoint is not None
+        finally:
+            gate.set()
+
+    with_node(test, models={}, active_seconds=1, stale_seconds=600, limits__quote_ms=50)
+
+
+def test_a_request_to_a_stale_key_is_answered_and_its_bundle_is_served_by_digest() -> None:
+    async def test(node: Inside) -> None:
+        first = node.node.keyset
+        await until(lambda: node.node.keyset != first)
+        reply = await node.http.get(f"{EVIDENCE}?keyset={first.digest.hex()}")
+        assert parse_document(reply.content).keyset == first
+        answer = await node.ask("GET", "/v1/models", key=parse_key_config(first.ohttp_keys[0].config))
+        assert answer.receipt is not None
+        assert answer.receipt.keyset_digest == first.digest
+
+    with_node(test, models={}, active_seconds=1, stale_seconds=600)
 
 
 def share_nothing(one: Keyset, two: Keyset) -> None:
