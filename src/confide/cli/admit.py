@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("url")
 @policy_option()
 @signer_option
-@option("--key", type=PATH, required=True, metavar="FILE", help="The owner's private key, as `confide key new` writes it.")
+@option(
+    "--key", "key_file", type=PATH, required=True, metavar="FILE", help="The owner's private key, as `confide key new` writes it."
+)
 @passphrase_option
 @option("--place", required=True, metavar="TEXT", help="Where the node is, such as 'Paris, rack 4'.")
 @option("--hours", type=click.FloatRange(min=0.01, max=24), default=12.0, show_default=True, metavar="N", help="For how long.")
@@ -32,7 +34,7 @@ def command(
     *,
     policy: Path,
     policy_signers: tuple[Path, ...],
-    key: Path,
+    key_file: Path,
     passphrase_file: Path | None,
     place: str,
     hours: float,
@@ -53,7 +55,7 @@ def command(
     from confide.client.keyfiles import read_key_file  # noqa: PLC0415
     from confide.client.state import default_path  # noqa: PLC0415
 
-    owner = admission.Owner(read_key_file(key, passphrase_file=passphrase_file), place, timedelta(hours=hours))
+    owner = admission.Owner(read_key_file(key_file, passphrase_file=passphrase_file), place, timedelta(hours=hours))
     given: dict[str, Any] = {
         "policy": policy,
         "policy_signers": loading.read_signers(policy_signers),

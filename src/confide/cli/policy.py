@@ -18,12 +18,12 @@ def command() -> None:
 
 @command.command("sign", short_help="Sign a policy.")
 @click.argument("policy", type=PATH)
-@option("--key", type=PATH, required=True, metavar="FILE", help="Private key, as `confide key new` writes it.")
+@option("--key", "key_file", type=PATH, required=True, metavar="FILE", help="Private key, as `confide key new` writes it.")
 @passphrase_option
 @option("-o", "--output", type=PATH, required=True, metavar="FILE", help="Where to write the signed policy.")
 @option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
-def sign(policy: Path, *, key: Path, passphrase_file: Path | None, output: Path, force: bool, as_json: bool) -> None:
+def sign(policy: Path, *, key_file: Path, passphrase_file: Path | None, output: Path, force: bool, as_json: bool) -> None:
     """Write the policy in POLICY (TOML or JSON), signed, to a file that --policy-signer accepts.
 
     A policy that would not load is not signed.
@@ -32,7 +32,7 @@ def sign(policy: Path, *, key: Path, passphrase_file: Path | None, output: Path,
 
     if output.exists() and not force:
         raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
-    signed = sign_policy_file(policy, key_file=key, passphrase_file=passphrase_file, output=output)
+    signed = sign_policy_file(policy, key_file=key_file, passphrase_file=passphrase_file, output=output)
     if as_json:
         emit_json({"policy": str(output), "signed": str(signed), "signer": signed.signer, "digest": signed.digest.hex()})
     else:
