@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from tests.server.running import Inside, config, packages, served, until, with_n
 
 from confide.attest.document import parse_document
 from confide.attest.keyset import Keyset
+from confide.guest.epoch import Phase
 from confide.guest.quote import Quote
+from confide.seal import bhttp, ohttp
+from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, ChunkedRequestSealer
 from confide.seal.keyconfig import parse_key_config
 
 EVIDENCE = "/.well-known/confide/evidence"
@@ -109,6 +112,29 @@ def test_a_request_to_a_stale_key_is_answered_and_its_bundle_is_served_by_digest
         assert answer.receipt.keyset_digest == first.digest
 
     with_node(test, models={}, active_seconds=1, stale_seconds=600)
+
+
+def test_an_exchange_that_is_open_when_its_key_dies_goes_on_and_its_receipt_lies_in_the_window() -> None:
+    async def test(node: Inside) -> None:
+        epoch, key = node.node.epochs.live[0], node.key
+        sealer = ChunkedRequestSealer(key)
+        message = bhttp.encode_request(bhttp.Request(b"GET", b"https", ohttp.INNER_AUTHORITY, b"/v1/models"))
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield sealer.write(message[:20])
+            await until(lambda: epoch.phase is Phase.DEAD)
+            yield sealer.finish(message[20:])
+
+        reply = await node.http.post("/ohttp", content=slowly(), headers={"content-type": OHTTP_CHUNKED_REQUEST})
+        assert reply.status_code == 200, reply.text
+        opener = sealer.opener()
+        answer = b"".join((*opener.feed(reply.content), opener.close()))
+        opened = node.opened(message, answer, sealer.enc, key)
+        assert opened.receipt is not None  # checked against the keyset that opened it, its window too
+        assert opened.receipt.keyset_digest == epoch.keyset.digest != node.node.keyset.digest
+        assert all(held.private_key.wiped for held in epoch.held)
+
+    with_node(test, models={}, active_seconds=1, stale_seconds=1)
 
 
 def share_nothing(one: Keyset, two: Keyset) -> None:
