@@ -102,15 +102,17 @@ async def prepare_node(
     Raises:
         ConfideError: `package.*`, `engine.*` or `guest.*`; nothing is left running.
     """
-    packages = await asyncio.to_thread(_open_packages, config)
+    packages = await asyncio.to_thread(_open_packages, config)  # 1
     digests = {alias: package.digest for alias, package in packages.items()}
-    software = software_digest()
-    device = tee or detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir))
-    engine = Engine(workers=config.workers or os.cpu_count() or 1, limits=config.engine.limits())
-    async with _stopped_on_error(engine):
+    async with contextlib.AsyncExitStack() as undo:
+        software = software_digest()
+        device = tee or detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir))
+        engine = Engine(workers=config.workers or os.cpu_count() or 1, limits=config.engine.limits())  # 2
+        undo.push_async_callback(engine.stop)
         await engine.start()
         models = Models([served(alias, await engine.load(package)) for alias, package in packages.items()])
-        keys = NodeKeys()
+        keys = NodeKeys()  # 3
+        undo.callback(keys.wipe)
         authority_key = parse_key_text(config.authority_key) if config.authority_key else None
         boot = Boot(
             authority_key=authority_key,
@@ -122,30 +124,21 @@ async def prepare_node(
         proof = Proof(keys=keys, engine=engine.identity, now=now)
         store = KeyStore(room=SHARED_REPLAY * config.limits.replay_entries)
         epochs = _epochs(config, boot, keys=keys, store=store, tee=device, proof=proof, now=now)
+        undo.push_async_callback(epochs.close)
         await epochs.start()
-    admissions = Admissions(
-        authority_key=authority_key, keyset=lambda: epochs.keyset, quote=epochs.quoter.quote, now=now, publish=epochs.set_admission
-    )
-    parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions, epochs=epochs)
-    inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)
-    sealed = SealedApp(
-        gateway=Gateway(store, max_message=config.limits.request_bytes),
-        keyset_of=epochs.keyset_of,
-        inner=inner,
-        proof=proof,
-        run_seconds=config.limits.run_ms / 1e3,
-        pad=bucket if config.pad_responses else None,
-    )
-    streamed = StreamedApp(
-        gateway=sealed.gateway,
-        keyset_of=epochs.keyset_of,
-        inner=inner,
-        proof=proof,
-        limits=_stream_limits(config),
-        pad=bucket if config.pad_responses else None,
-    )
-    outer = app or OuterApp(config.limits, access_log=config.access_log)
-    outer.open(documents=epochs, sealed=sealed, streamed=streamed, keys=store.encode, standing=epochs.standing)
+        admissions = Admissions(
+            authority_key=authority_key,
+            keyset=lambda: epochs.keyset,
+            quote=epochs.quoter.quote,
+            now=now,
+            publish=epochs.set_admission,
+        )
+        parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions, epochs=epochs)
+        inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)  # 4
+        sealed, streamed = _openers(config, Gateway(store, max_message=config.limits.request_bytes), epochs, inner, proof)
+        outer = app or OuterApp(config.limits, access_log=config.access_log)  # 5
+        outer.open(documents=epochs, sealed=sealed, streamed=streamed, keys=store.encode, standing=epochs.standing)
+        undo.pop_all()  # it runs: from here on, `Node.stop` ends all this
     return Node(
         config=config,
         app=outer,
@@ -177,13 +170,13 @@ def _open_packages(config: NodeConfig) -> Mapping[str, Package]:
     }
 
 
-@contextlib.asynccontextmanager
-async def _stopped_on_error(engine: Engine) -> AsyncIterator[None]:
-    try:
-        yield
-    except BaseException:
-        await engine.stop()
-        raise
+def _openers(config: NodeConfig, gateway: Gateway, epochs: Epochs, inner: InnerApp, proof: Proof) -> tuple[SealedApp, StreamedApp]:
+    """What opens whole requests, and what opens those in chunks."""
+    pad = bucket if config.pad_responses else None
+    run = config.limits.run_ms / 1e3
+    whole = SealedApp(gateway=gateway, keyset_of=epochs.keyset_of, inner=inner, proof=proof, run_seconds=run, pad=pad)
+    limits = _stream_limits(config)
+    return whole, StreamedApp(gateway=gateway, keyset_of=epochs.keyset_of, inner=inner, proof=proof, limits=limits, pad=pad)
 
 
 def _stream_limits(config: NodeConfig) -> StreamLimits:
