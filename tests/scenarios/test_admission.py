@@ -259,6 +259,18 @@ def test_an_owner_may_have_a_post_quantum_key(tmp_path: Path) -> None:
             assert client.verdict.admission == admitted.admission
 
 
+def test_an_admission_that_ends_leaves_the_documents(here: Served, policy: Policy) -> None:
+    with node() as there:
+        strict = trusting(there.url)
+        admit(there.url, policy=strict, owner=Owner(OWNER, PLACE, timedelta(seconds=3)))
+        assert parse_document(document(there)).admission is not None
+        until = datetime.now(UTC) + timedelta(seconds=20)
+        while parse_document(document(there)).admission is not None and datetime.now(UTC) < until:
+            time.sleep(0.1)
+        with refused(Code.POLICY_ADMISSION):
+            connect(there, strict)
+
+
 # --- renewing --------------------------------------------------------------------------------------------------------------------
 
 

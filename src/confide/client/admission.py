@@ -245,6 +245,7 @@ def _confirmed(obtained: Obtained, candidate: Candidate, envelope: bytes, task: 
         hint = "was it restarted just now? is there one node at this address? admit each node at an address of its own"
         raise ChannelError(Code.CLIENT_ADMISSION, found=found, wanted="the admission that was delivered", hint=hint)
     verdict = verify(obtained.document, task.policy, now=task.now(), nonce=nonce, roots=task.roots, rollback=seen)
+    state.keep(task.state_path, verdict.rollback)
     return Admitted(candidate, envelope, verdict)
 
 

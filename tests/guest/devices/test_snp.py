@@ -176,6 +176,13 @@ def test_a_state_that_policies_refuse_is_a_warning_for_the_operator(caplog: pyte
         assert "snp.vmpl" in caplog.text
 
 
+def test_collateral_that_ends_soon_is_a_warning_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), opened(machine()):
+        assert caplog.text == ""
+    with caplog.at_level(logging.WARNING), opened(machine(), now=lambda: NOW + timedelta(days=27)):
+        assert "end at 2026-12-24T12:00:00Z" in caplog.text
+
+
 def test_collateral_that_ends_while_the_node_runs_is_told_in_its_own_log_only(caplog: pytest.LogCaptureFixture) -> None:
     class Clock:
         now = NOW

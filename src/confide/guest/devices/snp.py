@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from confide.attest.checks import Checks
@@ -22,6 +22,7 @@ from confide.attest.snp.verify import authenticate
 from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import ConfideError
+from confide.formats.fields import format_time
 from confide.guest import GuestError
 from confide.guest.devices.certificates import parse_table
 from confide.guest.devices.collateral import Collateral, read_folder
@@ -29,6 +30,7 @@ from confide.guest.devices.reports import ReportSource
 from confide.guest.quote import REPORT_DATA_SIZE, Quote
 
 log = logging.getLogger("confide.guest")
+SOON = timedelta(days=3)
 
 
 def utc_now() -> datetime:
@@ -118,6 +120,10 @@ def open_snp(
     tee = SnpTee(source, roots=roots, collateral_dir=collateral_dir, now=now)
     claims = tee.examine().claims
     tee.simulated = claims.simulated
+    ends = format_time(claims.not_after)
+    log.info("evidence through %s on %s, good until %s", source.name, claims.product.value, ends)
+    if claims.not_after - now() < SOON:
+        log.warning("certificates or revocation lists end at %s: give newer ones in collateral_dir", ends)
     for error in unacceptable(claims):
         log.warning("policies refuse this guest unless they say otherwise: %s", error)
     return tee
