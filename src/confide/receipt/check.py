@@ -25,7 +25,7 @@ from confide.errors import ReceiptError
 from confide.formats import dsse
 from confide.formats.fields import format_time
 from confide.receipt import statement
-from confide.receipt.commit import Label, Salts, commit
+from confide.receipt.commit import Hashed, Label, Salts, commit
 from confide.receipt.issue import parameters_commitment
 from confide.receipt.model import Receipt, Status
 
@@ -34,8 +34,8 @@ def check_receipt(
     envelope: bytes,
     *,
     keyset: Keyset,
-    request: bytes | None,
-    response: bytes | None,
+    request: bytes | Hashed | None,
+    response: bytes | Hashed | None,
     salts: Salts | None,
     enc: bytes | None,
     key_config: bytes | None,
@@ -46,6 +46,7 @@ def check_receipt(
     """The receipt, after every check that the arguments allow; None leaves a check out, and `checks` then says so.
 
     Args:
+        request, response: the exact bytes, or their hashes where they were streamed.
         models: the package digests that may have answered.
         succeeded: whether the answer's status is 2xx, so that an answer with a receipt of a failure is not called proven.
 
@@ -70,8 +71,8 @@ def check_steps(
     envelope: bytes,
     *,
     keyset: Keyset,
-    request: bytes | None,
-    response: bytes | None,
+    request: bytes | Hashed | None,
+    response: bytes | Hashed | None,
     salts: Salts | None,
     enc: bytes | None,
     key_config: bytes | None,
@@ -175,7 +176,9 @@ def _outcome(receipt: Receipt, succeeded: bool | None, *, checks: Checks) -> Non
     checks.require(completed == succeeded, Code.RECEIPT_OUTCOME, "outcome", found=found, wanted=wanted, error=ReceiptError)
 
 
-def _commitments(receipt: Receipt, *, request: bytes | None, response: bytes | None, salts: Salts | None, checks: Checks) -> None:
+def _commitments(
+    receipt: Receipt, *, request: bytes | Hashed | None, response: bytes | Hashed | None, salts: Salts | None, checks: Checks
+) -> None:
     """Step 7."""
     if salts is None and not (request is None and response is None):
         raise ReceiptError(Code.RECEIPT_SALTS, found="no salts", wanted="the salts that came with the receipt")

@@ -1,10 +1,11 @@
 """The receiving end of a chunked request: outer bytes in, opened chunks, binary HTTP, the inner application's `receive`.
 
 Bytes are asked for when the inner application wants some, so that a slow handler slows its sender down and nothing piles up: at
-most one chunk and one piece are held. Left to others: opening (`seal.chunked`), parsing (`seal.bhttp_stream`), answering (`outgoing`).
+most one chunk and one piece are held. Left to others: opening (`seal.chunked`), parsing (`seal.bhttp_stream`), answers (`outgoing`).
 """
 
 import asyncio
+import contextlib
 from collections import deque
 
 from confide.codes import Code
@@ -31,7 +32,7 @@ class Incoming:
         self._content = 0
         self._pieces: deque[bytes] = deque()
         self.head: RequestHead | None = None
-        self.complete = False
+        self.complete = self._broken = False
 
     @property
     def hashed(self) -> Hashed:
@@ -63,27 +64,29 @@ class Incoming:
             return {"type": "http.request", "body": self._pieces.popleft(), "more_body": bool(self._pieces) or not self.complete}
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def drain(self, *, limit: int) -> bool:
-        """Read the rest, so that a receipt can cover the whole request; whether that was at most `limit` bytes and came in time."""
-        read = 0
-        while not self.complete:
-            try:
-                await self._pull()
-            except (ChannelError, NodeError):
-                return False
-            read += sum(map(len, self._pieces))
-            self._pieces.clear()
-            if read > limit:
-                return False
-        return True
+    async def drain(self, *, patience: float) -> bool:
+        """Read the rest, so that a receipt can cover the whole request; whether it came, in bounds and within so many seconds."""
+        with contextlib.suppress(ChannelError, NodeError, TimeoutError):
+            async with asyncio.timeout(patience):
+                while not self.complete and not self._broken:
+                    await self._pull()
+                    self._pieces.clear()
+        return self.complete
 
     async def _pull(self) -> None:
-        """One message of the network."""
+        """One message of the network. After a fault there is no next one."""
         try:
             async with asyncio.timeout(self._seconds):
                 message = await self._receive()
+            self._open(message)
         except TimeoutError:
+            self._broken = True
             raise NodeError(Code.NODE_TOO_SLOW, found=f"nothing in {self._seconds} s", wanted="the next chunk") from None
+        except (ChannelError, NodeError):
+            self._broken = True
+            raise
+
+    def _open(self, message: Message) -> None:
         if message["type"] != "http.request":
             raise NodeError(Code.NODE_BAD_REQUEST, found="a client that left", wanted="the whole request")
         for plaintext in self._opener.feed(message.get("body", b"")):

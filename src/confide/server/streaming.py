@@ -35,6 +35,7 @@ from confide.server.problems import inside
 from confide.server.proof import Proof
 
 log = logging.getLogger("confide.node")
+REFUSED_PATIENCE = 1.0  # seconds for the rest of a refused request, whose sender may wait for the answer first
 OVERHEAD = 1 << 18  # bytes of a message that are not content: head, trailers, lengths of small pieces, padding
 
 
@@ -100,7 +101,8 @@ class StreamedApp:
     async def _exchange(self, head: RequestHead, channel: Channel, incoming: Incoming, outgoing: Outgoing) -> None:
         try:
             reply = await self._run(head, channel, incoming, outgoing)
-            whole = await incoming.drain(limit=self._limits.body)
+            refused = reply is not None and reply.status >= 400
+            whole = await incoming.drain(patience=REFUSED_PATIENCE if refused else self._limits.whole)
             if reply is None and not whole:
                 self._broken(channel, incoming, outgoing, NodeError(Code.NODE_ABORTED))
             else:
