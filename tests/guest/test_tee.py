@@ -1,8 +1,10 @@
 """Finding the TEE: by what exists and can be used, and the simulated one by name only."""
 
 import errno
+import json
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from tests.guest.devices.doubles import Machine, SevDevice, Tsm, sev_machine, ts
 
 import confide_sim
 from confide.attest.x509 import load_crls
+from confide.cli.app import run
 from confide.codes import Code
-from confide.guest import GuestError
+from confide.guest import GuestError, examination
 from confide.guest.devices.snp import SnpTee
 from confide.guest.examination import examine
 from confide.guest.tee import DEVICES, KINDS, detect, probe, survey
@@ -150,6 +153,26 @@ def test_an_examination_tells_what_is_wrong(tmp_path: Path) -> None:
     with tsm_machine(Tsm(Machine(report_fields={"policy": 0x30000 | 1 << 19}))) as root:
         (warning,) = examine(root=root, roots=confide_sim.roots()).warnings
     assert warning.startswith("snp.debug")
+
+
+def test_the_command_shows_what_was_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    guest = Machine(report_fields={"policy": 0x30000 | 1 << 19})
+    with sev_machine(SevDevice(guest), tsm=Tsm(guest, provider=None)) as root:
+        here = partial(examination.examine, root=root, roots=confide_sim.roots())
+        monkeypatch.setattr(examination, "examine", here)
+        assert run(["doctor"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1].startswith("  ✗ configfs-tsm")
+        assert "ENXIO" in lines[1]
+        assert lines[2] == "  ✓ sev-guest     /dev/sev-guest                    gives reports of SEV-SNP at VMPL 0"
+        assert "in use      sev-guest" in lines
+        assert any("SIMULATED SEV-SNP" in line for line in lines)
+        assert "snp.debug" in lines[-1]
+        guest.table = b""
+        assert run(["doctor"]) == 4
+        assert "guest.collateral" in capsys.readouterr().err
+        assert run(["doctor", "--json"]) == 4
+        assert json.loads(capsys.readouterr().out)["problem"]["code"] == "guest.collateral"
 
 
 def test_the_simulated_ones_revocation_list_is_never_a_day_old() -> None:

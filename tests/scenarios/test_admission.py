@@ -1,6 +1,9 @@
 """Custody, from the owner's key to a client's verdict: admitted, ended, renewed, stolen, and by somebody else."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.client.nodes import changed, trusting
+from tests.scenarios.nodes import environment
 from tests.server.running import Served, config, served
 from tests.support import refused
 
@@ -379,3 +383,23 @@ def test_the_lines_of_renewing_are_clear(here: Served, policy: Policy, capsys: p
     assert [each["event"] for each in told] == ["admitted", "renewed", "restarted", "waiting"]
     assert told[3]["error"]["code"] == "transport.unreachable"
     assert told[0]["until"] == until
+
+
+def test_the_command_renews_until_it_is_stopped(here: Served, policy: Policy, tmp_path: Path) -> None:
+    key = tmp_path / "owner.key"
+    new_key_file(key)
+    with node(read_key_file(key)) as there:
+        file = tmp_path / "policy.toml"
+        file.write_bytes(trusting(there.url).raw)
+        words = ["admit", there.url, "--policy", str(file), "--key", str(key), "--place", PLACE, "--renew", "--json"]
+        environ = {**environment(), "CONFIDE_STATE": str(tmp_path / "state.json")}
+        process = subprocess.Popen([sys.executable, "-m", "confide", *words], stdout=subprocess.PIPE, text=True, env=environ)
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["event"] == "admitted"
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+        assert (process.returncode, rest) == (130, "")
+        assert parse_document(document(there)).admission is not None

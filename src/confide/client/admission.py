@@ -141,20 +141,22 @@ def admit(
 
 
 def admit_flow(task: Task, *, announce: Announce | None = None) -> Flow[Admitted]:
-    """Steps 1 to 4; once more from the first when the node's keys changed in between. As `admit`."""
-    for last in (False, True):
-        candidate = yield from look(task)
-        if announce is not None and not last:
-            announce(candidate)
-        envelope = yield from blocking(partial(sign_admission, candidate.admission, key=task.owner.key))
-        try:
-            yield from _deliver(candidate, envelope, task)
-        except KeyChangedError:
-            if last:
-                raise
-            continue
-        return (yield from _confirm(candidate, envelope, task))
-    raise ChannelError(Code.CLIENT_KEY_CHANGED, found="keys that keep changing", wanted="a key that the node knows")
+    """Steps 1 to 4; from the first once more when the node's keys changed in between. As `admit`."""
+    try:
+        candidate, envelope = yield from _given(task, announce)
+    except KeyChangedError:
+        candidate, envelope = yield from _given(task, None)
+    return (yield from _confirm(candidate, envelope, task))
+
+
+def _given(task: Task, announce: Announce | None) -> Flow[tuple[Candidate, bytes]]:
+    """Steps 1 to 3."""
+    candidate = yield from look(task)
+    if announce is not None:
+        announce(candidate)
+    envelope = yield from blocking(partial(sign_admission, candidate.admission, key=task.owner.key))
+    yield from _deliver(candidate, envelope, task)
+    return candidate, envelope
 
 
 def look(task: Task) -> Flow[Candidate]:

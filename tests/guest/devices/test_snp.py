@@ -151,6 +151,7 @@ def test_the_node_says_what_clients_would_say_of_its_evidence() -> None:
     listed = {**certificates(revoked), "crl": revoked.amd.crl(at=NOW, revoked=(serial,))}
     assert wrong(Machine(chip=revoked, table=table_of(listed))) == "x509.revoked"
     assert wrong(machine(trim=100)) == "snp.size"
+    assert wrong(machine(report_fields={"signing_key": 7})) == "snp.signing_key"
     broken = {**certificates(revoked), "vcek": b"no certificate"}
     assert wrong(Machine(chip=revoked, table=table_of(broken))) == "x509.malformed"
 

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from confide.attest.x509 import MAX_BUNDLE, MAX_CRL
 from confide.codes import Code
 from confide.guest import GuestError
 
@@ -23,7 +22,6 @@ ROLES = {  # GHCB specification, table of GUIDs -> role in `Endorsements`
     uuid.UUID("c0b406a4-a803-4952-9743-3fb6014cd0ae"): "ark",
     uuid.UUID("92f81bc3-5811-4d3d-97ff-d19f88dc67ea"): "crl",
 }
-LIMITS = {"crl": MAX_CRL}
 _ENTRY = struct.Struct("<16sII")
 
 
@@ -57,8 +55,6 @@ def parse_table(data: bytes) -> Table:
             unknown.append(str(guid))
         elif role in items:
             raise _malformed(f"{role} twice", "each once")
-        elif length > LIMITS.get(role, MAX_BUNDLE):
-            raise _malformed(f"{length} bytes of {role}", f"at most {LIMITS.get(role, MAX_BUNDLE)}")
         else:
             items[role] = data[offset : offset + length]
     return Table(items, tuple(unknown))

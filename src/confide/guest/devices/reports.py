@@ -49,15 +49,16 @@ class BusyError(Exception):
 def patiently(attempt: Callable[[], T], *, pause: Callable[[float], object] = time.sleep) -> T:
     """What `attempt` returns, within `ATTEMPTS` of them; `guest.quote` says what the last one met."""
     wait = FIRST_PAUSE
-    for left in range(ATTEMPTS - 1, -1, -1):
+    for _ in range(ATTEMPTS - 1):
         try:
             return attempt()
-        except BusyError as error:
-            if not left:
-                raise GuestError(Code.GUEST_QUOTE, found=f"{error}, {ATTEMPTS} times", wanted="a report") from None
-        pause(wait)
-        wait = min(2 * wait, LONGEST_PAUSE)
-    raise GuestError(Code.GUEST_QUOTE, found="no attempt", wanted="a report")
+        except BusyError:
+            pause(wait)
+            wait = min(2 * wait, LONGEST_PAUSE)
+    try:
+        return attempt()
+    except BusyError as error:
+        raise GuestError(Code.GUEST_QUOTE, found=f"{error}, {ATTEMPTS} times", wanted="a report") from None
 
 
 def failed(doing: str, error: OSError, *, wanted: str, hint: str = "") -> GuestError:
