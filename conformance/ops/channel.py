@@ -6,6 +6,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from confide.seal import bhttp, padding, varint
+from confide.seal.bhttp_stream import Content, End, RequestReader, ResponseReader
+from confide.seal.bhttp_write import CONTENT_END, encode_content, encode_end, encode_response_head
 from confide.seal.chunked import ChunkedRequestOpener, ChunkedRequestSealer, ChunkedResponseSealer
 from confide.seal.hpke import Aead, PrivateKey, PublicKey, Suite, parse_suite, setup_receiver, setup_sender
 from confide.seal.keyconfig import KeyConfig, by_preference, parse_key_config, parse_key_configs
@@ -197,6 +199,30 @@ def _chunked_open_response(given: Given) -> Given:
     return _read(_client(given).opener(max_message=given.get("max_message", 1 << 20)), given)
 
 
+def _read_pieces(given: Given) -> Given:
+    """A message read in these pieces: its content, trailers, and the digest that a receipt commits to."""
+    reader = RequestReader() if given["request"] else ResponseReader()
+    events = [event for piece in given["pieces"] for event in reader.feed(h(piece))] + reader.close()
+    trailers = [event.trailers for event in events if isinstance(event, End)]
+    content = b"".join(event.data for event in events if isinstance(event, Content))
+    return {"content": content.hex(), "trailers": _fields(trailers[0]), "digest": reader.digest.hex()}
+
+
+def _write_stream(given: Given) -> Given:
+    """A streamed answer as a node writes it."""
+    parts = [
+        encode_response_head(given["status"], _lines(given["headers"])),
+        *(encode_content(h(item)) for item in given["contents"]),
+    ]
+    message = b"".join((*parts, CONTENT_END))
+    end = encode_end(_lines(given["trailers"]), written=len(message), pad_to=padding.bucket)
+    return {"message": (message + end).hex(), "content_end": len(message)}
+
+
+def _lines(fields: Iterable[Iterable[str]]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((h(name), h(value)) for name, value in fields)
+
+
 def _fields(fields: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
     return [[name.hex(), value.hex()] for name, value in fields]
 
@@ -267,6 +293,8 @@ OPS: dict[str, Callable[[Given], Given]] = {
     "bhttp.decode_request": _bhttp_request,
     "bhttp.decode_response": _bhttp_response,
     "bhttp.encode_request": _bhttp_encode_request,
+    "bhttp.read_pieces": _read_pieces,
+    "bhttp.write_stream": _write_stream,
     "bhttp.varint": _varint,
     "bhttp.bucket": _bucket,
 }

@@ -21,6 +21,7 @@ def binary_http() -> Cases:
     yield from _control()
     yield from _fields()
     yield from _bounds()
+    yield from _pieces()
     lengths = [0, 1, 512, 513, 640, 641, 1024, 1025, 65535, 65536, 65537, 67585, 1 << 20, (1 << 20) + 1, (1 << 31) - 1]
     yield accept("bhttp-buckets", "CH-28", "bhttp.bucket", {"lengths": lengths})
 
@@ -53,6 +54,45 @@ def streamed(fields: Lines = (), chunks: tuple[bytes, ...] = (), trailers: Lines
 
 def _data(data: bytes, **more: Any) -> Given:
     return {"data": data.hex()} | more
+
+
+def _cut(message: bytes, *places: int) -> list[str]:
+    """The message in pieces."""
+    return [message[a:b].hex() for a, b in zip((0, *places), (*places, len(message)), strict=True)]
+
+
+def _pieces() -> Cases:
+    """Messages that are read as they come, and streams that are written so."""
+    asked, answered = streamed(((b"a", b"b"),), (b"con", b"tent"), ((b"t", b"v"),)) + bytes(9), streamed_answer()
+    whole = known(((b"a", b"b"),), b"content")
+    for name, message, request in (
+        ("request", asked, True),
+        ("known", whole, True),
+        ("response", answered, False),
+        ("padded", ANSWER, False),
+    ):
+        for kind, places in (("whole", ()), ("bytes", tuple(range(1, len(message)))), ("middle", (1, len(message) // 2))):
+            pieces = _cut(message, *places)
+            yield accept(f"bhttp-pieces-{name}-{kind}", "CH-32 CH-33", "bhttp.read_pieces", {"request": request, "pieces": pieces})
+    for name, pieces, code in (
+        ("framing", _cut(b"\x04" + answered[1:], 3), Code.BHTTP_FRAMING),
+        ("padding", _cut(answered + b"\x01", 5, 20), Code.BHTTP_PADDING),
+        ("upper-case", _cut(answered.replace(b"x-y", b"X-y"), 9), Code.BHTTP_FIELD),
+        ("bound", _cut(b"\x01\x40\xc8" + varint.encode(65537), 4), Code.BHTTP_LIMIT),
+    ):
+        yield reject(f"bhttp-pieces-reject-{name}", "CH-32", "bhttp.read_pieces", {"request": False, "pieces": pieces}, code)
+    for name, end in (("no-terminator", answered.index(b"tent") + 4), ("half-a-chunk", answered.index(b"tent") + 2)):
+        given: Given = {"request": False, "pieces": _cut(answered[:end], 6)}
+        yield reject(f"bhttp-pieces-reject-{name}", "CH-33", "bhttp.read_pieces", given, Code.BHTTP_TRUNCATED)
+    members: Given = {"status": 200, "headers": [[b"x-y".hex(), b"1".hex()]], "trailers": [[b"t".hex(), b"v".hex()]]}
+    yield accept("bhttp-stream-written", "CH-33", "bhttp.write_stream", members | {"contents": [b"con".hex(), b"tent".hex()]})
+    yield accept("bhttp-stream-written-empty", "CH-33", "bhttp.write_stream", members | {"contents": []})
+
+
+def streamed_answer() -> bytes:
+    """An indeterminate-length response."""
+    fields, content = ((b"x-y", b"1"),), b"".join(map(vec, (b"con", b"tent")))
+    return b"\x03\x40\xc8" + lines(fields) + b"\x00" + content + b"\x00" + lines(((b"t", b"v"),)) + b"\x00" + bytes(7)
 
 
 def _integers() -> Cases:

@@ -282,7 +282,7 @@ def test_a_failing_input_is_a_line_with_its_code_and_the_end_is_missing() -> Non
                 raise EngineError(Code.ENGINE_WORKER_DIED)
             return await run(*arguments)
 
-        node.node.engine.run = dies  # type: ignore[method-assign] # as a worker that ends
+        node.node.engine.run = dies  # type: ignore[method-assign,assignment] # as a worker that ends
         talk = Talk(node)
         talk.ask("POST", PIPELINE, msgspec.json.encode({"inputs": TEXTS}), LINES)
         await talk.task
@@ -554,19 +554,18 @@ def test_too_many_inputs_for_lines_are_refused_before_they_begin() -> None:
 def exchange(running: Served, version: str, sealer: ChunkedRequestSealer, *, times: int = 1) -> list[bytes]:
     """The same chunked request's kind over one socket, so many times; each answer as the socket gave it."""
     body = sealer.finish(bhttp.encode_request(bhttp.Request(b"GET", b"https", INNER_AUTHORITY, b"/v1/models")))
-    head = (
-        f"POST /ohttp HTTP/{version}\r\nhost: node\r\ncontent-type: {OHTTP_CHUNKED_REQUEST}\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
+    lines = [f"POST /ohttp HTTP/{version}", "host: node", f"content-type: {OHTTP_CHUNKED_REQUEST}", f"content-length: {len(body)}"]
+    head = "\r\n".join([*lines, "", ""])
     with running.connect() as connection, connection.makefile("rb") as answers:
         found = []
         for _ in range(times):
             connection.sendall(head.encode() + body)
             if version == "1.0":
                 return [answers.read()]
-            lines = b""
-            while not lines.endswith(b"0\r\n\r\n"):
-                lines += answers.readline()
-            found.append(lines)
+            answer = b""
+            while not answer.endswith(b"0\r\n\r\n"):
+                answer += answers.readline()
+            found.append(answer)
         return found
 
 

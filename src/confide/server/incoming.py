@@ -1,7 +1,7 @@
 """The receiving end of a chunked request: outer bytes in, opened chunks, binary HTTP, the inner application's `receive`.
 
 Bytes are asked for when the inner application wants some, so that a slow handler slows its sender down and nothing piles up: at
-most one chunk and one piece are held. Left to others: opening (`seal.chunked`), parsing (`seal.bhttp_stream`), answers (`outgoing`).
+most one chunk and one piece are held. Left to others: opening (`seal.chunked`), parsing (`seal.bhttp_stream`), answering.
 """
 
 import asyncio
