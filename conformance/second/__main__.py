@@ -38,7 +38,7 @@ def _receipt(args: argparse.Namespace) -> dict[str, object]:
     exchange = Exchange(
         key_config=_read(args.key_config),
         enc=_read(args.enc),
-        models=[bytes.fromhex(model) for model in args.model] or None,
+        models=args.model or None,
         succeeded=None if args.status is None else 200 <= args.status < 300,
         request=_read(args.request),
         response=_read(args.response),
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     receipt.add_argument("receipt", type=Path, help="the envelope")
     for name in ("request", "response", "salts", "key-config", "enc"):
         receipt.add_argument(f"--{name}", type=Path)
-    receipt.add_argument("--model", action="append", default=[], help="an accepted package digest in hex")
+    receipt.add_argument("--model", type=bytes.fromhex, action="append", default=[], help="an accepted package digest in hex")
     receipt.add_argument("--status", type=int, help="the status of the answer")
     proofs = receipt.add_mutually_exclusive_group()
     proofs.add_argument("--proof", type=Path, help="a log proof")

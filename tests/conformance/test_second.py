@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +14,10 @@ from typing import Any
 
 import pytest
 from conformance.second import __main__ as program
-from conformance.second import merkle, proof
+from conformance.second import merkle, proof, receipt, vectors
 from conformance.second.check import Exchange, check_receipt
 from conformance.second.checkpoint import check_growth, parse_checkpoint
+from conformance.second.dsse import pre_authentication_encoding
 from conformance.second.keyset import parse_keyset
 from conformance.second.strict_json import Refused
 from tests.conformance import boots
@@ -40,6 +43,20 @@ def test_every_published_case_is_right() -> None:
 def test_the_package_is_not_imported() -> None:
     code = "import sys, conformance.second.__main__; sys.exit(any(name.split('.')[0] == 'confide' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_code_is_listed() -> None:
+    listed = {entry["code"] for entry in json.loads((ROOT / "spec" / "codes.json").read_text())["codes"]}
+    texts = "".join(file.read_text() for file in (ROOT / "conformance" / "second").glob("*.py"))
+    named = set(re.findall(r'"((?:client|document|keyset|log|receipt)\.[a-z_]+)"', texts)) - set(vectors.OPERATIONS)
+    assert named <= listed
+    assert {f"receipt.{label}" for label in receipt.LABELS} <= listed
+
+
+def test_the_encoding_is_that_of_dsse() -> None:
+    """The test vector of the DSSE protocol."""
+    encoded = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world")
+    assert encoded == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
@@ -106,6 +123,15 @@ def test_no_changed_byte_passes_a_receipt_with_its_proof() -> None:
         changed = LEAVES[2][:at] + bytes([LEAVES[2][at] ^ 1]) + LEAVES[2][at + 1 :]
         with pytest.raises(Refused):
             proof.check_included(changed, check_receipt(changed, KEYSET, Exchange()).receipt.log_index, proofs, KEYSET)
+
+
+def test_a_changed_proof_proves_nothing_else() -> None:
+    whole = BOOT.proof(2, LEAVES)
+    proven = proof.check_included(LEAVES[2], 2, proof.parse_proof(whole), KEYSET)
+    for at in range(0, len(whole), 3):
+        changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        with contextlib.suppress(Refused):
+            assert proof.check_included(LEAVES[2], 2, proof.parse_proof(changed), KEYSET) == proven
 
 
 def test_a_batch_proves_its_receipts_and_no_other() -> None:
