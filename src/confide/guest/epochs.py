@@ -210,7 +210,8 @@ class Epochs:
         """Make each next epoch in time. A failure is told and tried again; it never ends this task."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._seconds())
+                async with asyncio.timeout(self._seconds()):  # `wait_for` may lose a cancellation before Python 3.12
+                    await self._wake.wait()
             self._wake.clear()
             now, at = self.look()
             self._forget(at)
