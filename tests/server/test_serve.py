@@ -20,7 +20,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
-from tests.server.running import Inside, config, packages, served, until, with_node
+from tests.server.running import Inside, Served, config, packages, served, until, with_node
 
 from confide.codes import Code
 from confide.errors import ConfideError, PackageError
@@ -28,6 +28,7 @@ from confide.formats import dsse
 from confide.guest import GuestError
 from confide.receipt.checkpoint import verify_checkpoint
 from confide.seal import bhttp, ohttp
+from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, ChunkedRequestSealer
 from confide.seal.kem import PrivateKey
 from confide.seal.keyconfig import parse_key_config
 from confide.seal.problems import PROBLEM_KEY
@@ -103,6 +104,67 @@ def test_a_second_signal_waits_for_nobody_and_the_log_is_closed_all_the_same(tmp
             assert "ending 1 unfinished requests" in err
             assert slow.recv(1) == b""
     assert b'"payloadType":"application/vnd.confide.checkpoint+json"' in checkpoint.read_bytes()
+
+
+def begin(node: Served, sealer: ChunkedRequestSealer, connection: socket.socket) -> None:
+    """Half of a chunked request, opened by the node."""
+    half = sealer.write(MODELS[:20])
+    head = f"POST /ohttp HTTP/1.1\r\nhost: x\r\ncontent-type: {OHTTP_CHUNKED_REQUEST}\r\ntransfer-encoding: chunked\r\n\r\n"
+    connection.sendall(head.encode() + b"%x\r\n%b\r\n" % (len(half), half))
+    deadline = time.monotonic() + 10
+    while (node.node is None or not node.node.app.in_flight) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)  # the chunk follows the head
+
+
+def test_a_stream_that_is_open_when_the_node_stops_is_finished_and_its_receipt_is_in_the_closed_log() -> None:
+    with served(models={}) as node, node.connect() as connection:
+        assert node.node is not None
+        key, keyset = parse_key_config(node.node.keyset.ohttp_keys[0].config), node.node.keyset
+        sealer = ChunkedRequestSealer(key)
+        begin(node, sealer, connection)
+        stopping = threading.Thread(target=node.stop)
+        stopping.start()
+        time.sleep(0.3)
+        rest = sealer.finish(MODELS[20:])
+        connection.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest))
+        with connection.makefile("rb") as answers:
+            raw = answers.read()
+        stopping.join(30)
+        assert node.node.closing_checkpoint is not None
+    reply = unchunked(raw)
+    opener = sealer.opener()
+    answer = bhttp.decode_response(b"".join((*opener.feed(reply), opener.close()))).response
+    assert answer.status == 200
+    assert b"confide-receipt" in dict(answer.trailers)
+    assert verify_checkpoint(node.node.closing_checkpoint, keys=keyset.receipt_keys).size == 1
+
+
+def test_a_stream_that_does_not_end_in_time_is_broken_off_and_the_log_says_so() -> None:
+    with served(models={}, limits__drain_ms=1000) as node, node.connect() as connection:
+        assert node.node is not None
+        keyset = node.node.keyset
+        sealer = ChunkedRequestSealer(parse_key_config(keyset.ohttp_keys[0].config))
+        begin(node, sealer, connection)
+        # enough to begin: the inner head is whole, its content is still to come
+        more = sealer.write(MODELS[20:-1])
+        connection.sendall(b"%x\r\n%b\r\n" % (len(more), more))
+        time.sleep(0.3)
+        node.stop()
+        assert connection.recv(1 << 16) == b""
+        assert node.node.closing_checkpoint is not None
+    closing = verify_checkpoint(node.node.closing_checkpoint, keys=keyset.receipt_keys)
+    assert (closing.closing, closing.size) == (True, 1)
+
+
+def unchunked(raw: bytes) -> bytes:
+    """The body of an HTTP/1.1 answer in chunks."""
+    _, _, rest = raw.partition(b"\r\n\r\n")
+    body = b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return body
 
 
 def test_a_port_in_use_is_named_before_anything_loads() -> None:

@@ -46,6 +46,7 @@ from confide.server.sealed import SealedApp
 from confide.server.streaming import StreamedApp, StreamLimits
 
 log = logging.getLogger("confide.node")
+STREAM_PARTS = 3  # of a streamed exchange, each bounded by `stream_ms`: its head, its answer, the rest of its request
 SHARED_REPLAY = 2  # keys whose replay stores may be full at a time: the active one and one before it
 
 
@@ -198,7 +199,7 @@ def _epochs(
     config: NodeConfig, boot: Boot, *, keys: NodeKeys, store: KeyStore, tee: Tee, proof: Proof, now: Callable[[], datetime]
 ) -> Epochs:
     limits = config.limits
-    longest = max(limits.stream_ms, limits.run_ms) / 1e3
+    longest = max(STREAM_PARTS * limits.stream_ms, limits.run_ms) / 1e3
     return Epochs(
         boot=boot,
         signing=keys,
