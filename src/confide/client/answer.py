@@ -195,6 +195,14 @@ def decode_output(content: bytes) -> Output:
     raise ChannelError(Code.CLIENT_ANSWER, found=f"task {body.task[:40]!r}", wanted=f"{EMBEDDING} or {CLASSIFICATION}")
 
 
+def decode_value(output: object) -> tuple[str, list[float] | list[Label]]:
+    """One output of a stream and the task that it belongs to; `client.answer` when it is none."""
+    try:
+        return (EMBEDDING, _floats(output)) if isinstance(output, str) else (CLASSIFICATION, _ranked(output))
+    except (strictjson.JsonError, TypeError, ValueError, KeyError) as error:
+        raise ChannelError(Code.CLIENT_ANSWER, found=type(error).__name__, wanted="an output of a pipeline") from None
+
+
 def similarity(a: Sequence[float], b: Sequence[float]) -> float:
     """Cosine similarity of two embeddings, from -1 to 1."""
     if len(a) != len(b) or not a:

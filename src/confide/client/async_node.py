@@ -12,13 +12,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from confide.client.answer import Answer
-from confide.client.core import Core, ModelInfo
+from confide.client.core import Core, Headers, ModelInfo
 from confide.client.exchange import Exchanged
 from confide.client.flow import Flow, drive_async
+from confide.client.items import AsyncStream, Items
 from confide.client.loading import load
 from confide.client.node import DEFAULT_STATE, prepare
 from confide.client.patience import PATIENCE
 from confide.client.session import Attested, utc_now
+from confide.client.streaming import Source
 from confide.client.transport import CONNECTIONS, AsyncTransport, Timeouts
 from confide.client.transport_async import AsyncHttpTransport
 from confide.formats import dsse
@@ -100,17 +102,23 @@ class AsyncNode:
         """As `Node.run`."""
         return await self.drive(self.core.run(model, inputs, parameters))
 
+    def stream(
+        self, model: str, inputs: str | Sequence[str], *, keep: bool = False, **parameters: str | float | bool | None
+    ) -> AsyncStream:
+        """As `Node.stream`: `async for item in node.stream(...)`."""
+        return AsyncStream(Items(self.core, model, inputs, parameters, keep=keep), self)
+
     async def request(
         self,
         method: str | bytes,
         path: str | bytes,
-        headers: Sequence[tuple[str | bytes, str | bytes]] = (),
-        content: bytes = b"",
+        headers: Headers = (),
+        content: bytes | Source = b"",
         *,
         model: str | None = None,
         repeatable: bool | None = None,
     ) -> Exchanged:
-        """As `Node.request`."""
+        """As `Node.request`; `content` may be an asynchronous iterable too."""
         return await self.drive(
             self.core.request(method, path, headers=headers, content=content, model=model, repeatable=repeatable)
         )

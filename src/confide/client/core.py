@@ -6,7 +6,7 @@ Features are flows on top of it (`flow` says how to add one). Left to others: ve
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -19,9 +19,10 @@ from confide.client.models import required_digest
 from confide.client.patience import Tries, patiently
 from confide.client.remote import error_code, parse_timing, raise_remote
 from confide.client.session import Attested, Session
+from confide.client.streaming import Source, Streamed, may_restart
 from confide.client.transport import Timeouts
 from confide.codes import Code
-from confide.errors import ChannelError, MisuseError, ReceiptError, RemoteError, TransportError
+from confide.errors import ChannelError, ConfideError, MisuseError, ReceiptError, RemoteError, TransportError
 from confide.formats import strictjson
 from confide.policy.model import Policy
 from confide.seal.bhttp import Request
@@ -32,6 +33,7 @@ DIGEST_HEADER = b"confide-model-digest"
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"})  # RFC 9110 section 9.2.2
 HARMLESS = (b"/v1/pipelines/", b"/v1/embeddings", b"/v1/receipts/")  # what these compute leaves nothing behind
 IDEMPOTENCY_KEY = b"idempotency-key"
+Headers = Sequence[tuple[str | bytes, str | bytes]]
 # Said inside the seal: nothing was done, and soon something may be. `owner.quota` is 429 too, and no matter of waiting.
 NOT_TAKEN_INSIDE = frozenset(
     {Code.NODE_BUSY, Code.NODE_STARTING, Code.NODE_DRAINING, Code.ENGINE_BUSY, Code.ENGINE_STOPPED, Code.OHTTP_REPLAY_STORE_FULL}
@@ -62,7 +64,7 @@ class Asked:
     method: bytes
     path: bytes
     headers: Fields
-    content: bytes
+    content: bytes | Source = field(repr=False)
     model: str | None
     repeatable: bool
 
@@ -70,8 +72,9 @@ class Asked:
         """What a receipt may name as the model; None where the request names none."""
         return None if self.model is None else (required_digest(policy, attested.verdict, self.model),)
 
-    def to(self, digests: tuple[bytes, ...] | None, content: bytes) -> Request:
-        """The inner request."""
+    def to(self, digests: tuple[bytes, ...] | None) -> Request:
+        """The inner request; without its content where that is a source."""
+        content = self.content if isinstance(self.content, bytes) else b""
         headers = self.headers
         if digests is not None:
             headers = (*headers, (DIGEST_HEADER, digests[0].hex().encode()))
@@ -82,8 +85,8 @@ def asked(
     method: str | bytes,
     path: str | bytes,
     *,
-    headers: Sequence[tuple[str | bytes, str | bytes]] = (),
-    content: bytes = b"",
+    headers: Headers = (),
+    content: bytes | Source = b"",
     model: str | None = None,
     repeatable: bool | None = None,
 ) -> Asked:
@@ -119,8 +122,8 @@ class Core:
         method: str | bytes,
         path: str | bytes,
         *,
-        headers: Sequence[tuple[str | bytes, str | bytes]] = (),
-        content: bytes = b"",
+        headers: Headers = (),
+        content: bytes | Source = b"",
         model: str | None = None,
         repeatable: bool | None = None,
         proven: bool = True,
@@ -128,12 +131,13 @@ class Core:
         """One sealed exchange on any inner route, whatever its status. Its receipt is checked.
 
         Args:
+            content: bytes, or pieces that are sent as they come; then hashes of request and answer are kept, not the bytes.
             model: an alias of the policy; its digest is demanded inside the seal and in the receipt.
             repeatable: running it twice does no harm; by default judged by method, path and idempotency key.
             proven: refuse a successful answer without a receipt, where the policy requires receipts.
         """
         request = asked(method, path, headers=headers, content=content, model=model, repeatable=repeatable)
-        done = yield from self._whole(request)
+        done = yield from self._whole(request) if isinstance(request.content, bytes) else self._collected(request)
         if proven:
             self.require_proven(done)
         return done
@@ -214,7 +218,65 @@ class Core:
 
     def _seal(self, request: Asked, attested: Attested) -> Sealed:
         digests = request.digests(self.policy, attested)
-        return Sealed(attested, request.to(digests, request.content), models=digests)
+        return Sealed(attested, request.to(digests), models=digests)
+
+    def open_stream(self, request: Asked, *, keep: bool = False) -> Flow[Streamed]:
+        """A chunked exchange whose answer has begun. Whoever calls this calls its `shut`.
+
+        A request whose source was touched can be sent again only where that does no harm, and the source can begin anew.
+        """
+        tries = self.tries(repeatable=request.repeatable)
+        attested = yield from self.attest(tries)
+        stream = self._chunked(request, attested, keep=keep)
+        while True:
+            try:
+                yield from stream.begin()
+                if not (yield from self._refused(stream, tries)):
+                    return stream
+                yield from stream.shut()
+            except KeyChangedError as error:
+                yield from stream.shut()
+                self.session.forget(attested)
+                _require_restart(request, stream, error)
+                tries.rekey(error)
+            except TransportError as error:
+                yield from stream.shut()
+                yield from patiently(tries, error)
+                if error.code is not Code.TRANSPORT_BROKEN and stream.untouched:
+                    continue  # the same bytes
+                _require_restart(request, stream, error)
+            except BaseException:
+                yield from stream.shut()
+                raise
+            attested = yield from self.attest(tries)
+            stream = self._chunked(request, attested, keep=keep)
+
+    def _collected(self, request: Asked) -> Flow[Exchanged]:
+        """A streamed request and its answer, whole."""
+        stream = yield from self.open_stream(request)
+        try:
+            return (yield from stream.collect())
+        finally:
+            yield from stream.shut()
+
+    def _refused(self, stream: Streamed, tries: Tries) -> Flow[bool]:
+        """As `_again`, for an answer whose head says that it is no success; it is short, and read whole."""
+        if stream.head is None or stream.head.status not in {409, 429, 503}:
+            return False
+        done = yield from stream.peek()
+        return (yield from self._again(done, tries, 2 if stream.begun > 1 else 1))
+
+    def _chunked(self, request: Asked, attested: Attested, *, keep: bool) -> Streamed:
+        digests = request.digests(self.policy, attested)
+        source = None if isinstance(request.content, bytes) else request.content
+        return Streamed(attested, request.to(digests), source, models=digests, keep=keep)
+
+
+def _require_restart(request: Asked, stream: Streamed, error: ConfideError) -> None:
+    """Raise the error where the request cannot be sent once more."""
+    source = None if isinstance(request.content, bytes) else request.content
+    if not stream.untouched and not (request.repeatable and may_restart(source)):
+        raise error from None
 
 
 def raise_unless_ok(done: Exchanged) -> None:

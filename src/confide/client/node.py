@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from confide.client import state as state_file
 from confide.client.answer import Answer
-from confide.client.core import Core, ModelInfo
+from confide.client.core import Core, Headers, ModelInfo
 from confide.client.exchange import Exchanged
 from confide.client.flow import Flow, drive
+from confide.client.items import Items, Stream
 from confide.client.loading import load
 from confide.client.patience import PATIENCE
 from confide.client.roots import roots_for
 from confide.client.session import Attested, Session, utc_now
+from confide.client.streaming import Source
 from confide.client.transport import CONNECTIONS, HttpTransport, Timeouts, Transport
 from confide.formats import dsse
 from confide.policy.model import Policy
@@ -119,17 +121,33 @@ class Node:
         """
         return self.drive(self.core.run(model, inputs, parameters))
 
+    def stream(
+        self, model: str, inputs: str | Sequence[str], *, keep: bool = False, **parameters: str | float | bool | None
+    ) -> Stream:
+        """Ask `model` about texts and iterate over what it says of each, as it completes: `for item in node.stream(...)`.
+
+        Items are authentic when they come; the receipt over all of them is checked at the end, and an error there, or a stream that
+        was cut, means that the answer is not proven. Leaving the iteration early stops the node.
+
+        Args:
+            keep: hold all items and bytes, for `answer` and `answer.save`; without it memory stays small.
+        """
+        return Stream(Items(self.core, model, inputs, parameters, keep=keep), self)
+
     def request(
         self,
         method: str | bytes,
         path: str | bytes,
-        headers: Sequence[tuple[str | bytes, str | bytes]] = (),
-        content: bytes = b"",
+        headers: Headers = (),
+        content: bytes | Source = b"",
         *,
         model: str | None = None,
         repeatable: bool | None = None,
     ) -> Exchanged:
-        """One sealed exchange on any inner route, whatever its status. Its receipt is checked (`Core.request`)."""
+        """One sealed exchange on any inner route, whatever its status. Its receipt is checked (`Core.request`).
+
+        `content` may be an iterable: then it is sent as it comes.
+        """
         return self.drive(self.core.request(method, path, headers=headers, content=content, model=model, repeatable=repeatable))
 
     def drive(self, flow: Flow[T]) -> T:
