@@ -244,7 +244,7 @@ def test_answers_are_padded_to_buckets_unless_switched_off() -> None:
 
 def test_an_answer_that_cannot_be_proven_is_not_given(caplog: pytest.LogCaptureFixture) -> None:
     async def test(node: Inside) -> None:
-        node.node.proof.close()
+        await node.node.proof.close()
         answer = await node.ask("POST", "/v1/pipelines/encoder", {"inputs": ["a"]})
         assert (answer.status, answer.error, answer.receipt) == (500, "node.internal", None)
 

@@ -26,7 +26,8 @@ from confide.codes import Code
 from confide.errors import ConfideError, PackageError
 from confide.formats import dsse
 from confide.guest import GuestError
-from confide.receipt.checkpoint import verify_checkpoint
+from confide.receipt.checkpoint import MAX_CHECKPOINT, unverified_checkpoint, verify_checkpoint
+from confide.receipt.frames import records
 from confide.seal import bhttp, ohttp
 from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, ChunkedRequestSealer
 from confide.seal.kem import PrivateKey
@@ -46,7 +47,7 @@ def facts():
             "debug": asyncio.get_running_loop().get_debug()}
 from confide.server.config import load_config
 from confide.server.serve import run
-flags = {"tee": "simulated", "port": 0, "workers": 1, "checkpoint_path": sys.argv[1], "limits.drain_ms": 300_000}
+flags = {"tee": "simulated", "port": 0, "workers": 1, "log_dir": sys.argv[1], "limits.drain_ms": 300_000}
 run(load_config(environ={}, flags=flags),
     announce=lambda url, node: print(url, json.dumps(facts()), flush=True))
 print("stopped", flush=True)
@@ -54,11 +55,11 @@ print("stopped", flush=True)
 
 
 @contextmanager
-def process(checkpoint: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(logs: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A node in a process of its own, as `confide serve` is."""
     path = os.pathsep.join(sys.path)
     child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(checkpoint)],
+        [sys.executable, "-c", SCRIPT, str(logs)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -74,21 +75,26 @@ def process(checkpoint: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         child.communicate()
 
 
+def closed(logs: Path) -> bool:
+    """Whether the one log of this directory has a closing checkpoint."""
+    (file,) = logs.glob("*/checkpoints")
+    envelopes, _ = records(file.read_bytes(), limit=MAX_CHECKPOINT)
+    return unverified_checkpoint(envelopes[-1]).closing
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_gracefully_and_leaves_a_closing_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
-    checkpoint = tmp_path / "closing.json"
-    with process(checkpoint) as (child, url):
+    with process(tmp_path) as (child, url):
         assert httpx.get(f"{url}/readyz").status_code == 200
         child.send_signal(number)
         out, err = child.communicate(timeout=30)
         assert (child.returncode, out.strip(), err) == (0, "stopped", "")
-    assert b'"payloadType":"application/vnd.confide.checkpoint+json"' in checkpoint.read_bytes()
+    assert closed(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_waits_for_nobody_and_the_log_is_closed_all_the_same(tmp_path: Path, number: signal.Signals) -> None:
-    checkpoint = tmp_path / "closing.json"
-    with process(checkpoint) as (child, url):
+    with process(tmp_path) as (child, url):
         address = httpx.URL(url)
         with socket.create_connection((address.host, address.port or 80)) as slow:
             slow.sendall(b"POST /ohttp HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\ncontent-type: message/ohttp-req\r\n\r\nhalf")
@@ -103,7 +109,7 @@ def test_a_second_signal_waits_for_nobody_and_the_log_is_closed_all_the_same(tmp
             assert (child.returncode, out.strip()) == (0, "stopped")
             assert "ending 1 unfinished requests" in err
             assert slow.recv(1) == b""
-    assert b'"payloadType":"application/vnd.confide.checkpoint+json"' in checkpoint.read_bytes()
+    assert closed(tmp_path)
 
 
 def begin(node: Served, sealer: ChunkedRequestSealer, connection: socket.socket) -> None:
@@ -302,13 +308,18 @@ def test_a_request_that_never_ends_does_not_keep_the_node(caplog: pytest.LogCapt
     assert "1 requests unfinished" in caplog.text
 
 
-def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_stop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async def test(node: Inside) -> None:
-        await node.node.stop()
-        assert node.node.closing_checkpoint is not None
+def test_a_log_that_cannot_be_written_does_not_stop_the_stop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("confide.server.heads.CLOSING_PATIENCE", 0.2)
 
-    with_node(test, checkpoint_path=str(tmp_path / "none" / "x.json"))
-    assert "closing checkpoint not written" in caplog.text
+    async def test(node: Inside) -> None:
+        (tmp_path / "logs").rename(tmp_path / "gone")
+        await node.node.stop()
+        assert node.node.closing_checkpoint == b""
+
+    with_node(test, log_dir=str(tmp_path / "logs"))
+    assert "was not written to its end" in caplog.text
 
 
 def test_a_restart_has_new_keys_and_refuses_what_was_sealed_to_the_old_ones() -> None:

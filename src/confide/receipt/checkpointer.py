@@ -1,8 +1,8 @@
 """When checkpoints are made: at most one a second, because an ML-DSA-65 signature costs 0.5 to 1.5 ms (DESIGN section 6).
 
 A receipt is provable once a checkpoint covers it; until then the answer is `log.pending`, to be asked again. `now` is an argument.
-A log that is kept on a disk signs no more than what is there: its keeper asks `due`, writes the leaves, and then gives `sign` their
-number. Left to others: the routes that hand proofs out and the disk (`server`).
+A log that is kept on a disk signs no more than what is there: its keeper asks `due`, writes the leaves, gives their number to
+`make`, and hands the checkpoint out (`adopt`) when that is written too. Left to others: the disk, and the routes (`server`).
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from confide.receipt.proof import BatchProof, ConsistencyProof, LogProof
 from confide.receipt.proving import grown, prove, require_leaves
 
 INTERVAL = timedelta(seconds=1)
+Signed = tuple[Checkpoint, bytes]  # what a checkpoint says, and its envelope
 
 
 class Checkpointer:
@@ -26,7 +27,8 @@ class Checkpointer:
         self._log = log
         self._keys = keys
         self._interval = interval
-        self._latest: tuple[Checkpoint, bytes] | None = None
+        self._latest: Signed | None = None
+        self._last_time: datetime | None = None
         self._signed_at: datetime | None = None
         self.log_id = log_id([key.public for key in keys])
 
@@ -34,6 +36,11 @@ class Checkpointer:
     def covered(self) -> int:
         """How many leaves the latest checkpoint covers."""
         return 0 if self._latest is None else self._latest[0].size
+
+    @property
+    def envelope(self) -> bytes:
+        """The latest checkpoint; `log.pending` where there is none yet."""
+        return self._head()[1]
 
     def due(self, now: datetime) -> bool:
         """Whether a new checkpoint is to be made: there is none, or the log grew and the last one is old enough."""
@@ -43,22 +50,27 @@ class Checkpointer:
         waiting = timedelta(0) <= now - signed_at < self._interval  # a clock that was set back does not stop checkpoints
         return latest[0].size != self._log.size and not waiting
 
-    def sign(self, now: datetime, *, size: int | None = None, closing: bool = False) -> bytes:
-        """A checkpoint of the first `size` leaves, by default all. It is the latest from here on."""
+    def make(self, now: datetime, *, size: int | None = None, closing: bool = False) -> Signed:
+        """A checkpoint of the first `size` leaves, by default all. It is the latest once it is adopted."""
         size = self._log.size if size is None else size
-        time = now if self._latest is None else max(now, self._latest[0].time)  # spec/10-log.md: times do not go back
-        checkpoint = Checkpoint(self.log_id, size, self._log.root(size), time, closing)
-        self._latest, self._signed_at = (checkpoint, sign_checkpoint(checkpoint, keys=self._keys)), now
-        return self._latest[1]
+        self._last_time = now if self._last_time is None else max(now, self._last_time)  # spec/10-log.md: times do not go back
+        self._signed_at = now
+        checkpoint = Checkpoint(self.log_id, size, self._log.root(size), self._last_time, closing)
+        return checkpoint, sign_checkpoint(checkpoint, keys=self._keys)
+
+    def adopt(self, signed: Signed) -> bytes:
+        """Hand this checkpoint out from here on."""
+        self._latest = signed
+        return signed[1]
 
     def latest(self, now: datetime) -> bytes:
         """The envelope of the latest checkpoint: a new one when it is due."""
-        return self.sign(now) if self.due(now) else self._head()[1]
+        return self.adopt(self.make(now)) if self.due(now) else self._head()[1]
 
     def close(self, now: datetime) -> bytes:
         """Close the log and sign its closing checkpoint, which stays the latest."""
         self._log.close()
-        return self.sign(now, closing=True)
+        return self.adopt(self.make(now, closing=True))
 
     def prove(self, index: int, now: datetime) -> LogProof:
         """The proof that the receipt at `index` is in the log, under a new checkpoint where one is due.
@@ -79,7 +91,7 @@ class Checkpointer:
         """The proof that the log of `first` leaves became that of `second`, both under a checkpoint; `log.index` otherwise."""
         return grown(self._log, self.covered, first, second)
 
-    def _head(self) -> tuple[Checkpoint, bytes]:
+    def _head(self) -> Signed:
         if self._latest is None:
             raise ReceiptError(Code.LOG_PENDING, found="no checkpoint", wanted="a first one")
         return self._latest

@@ -105,7 +105,9 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     host: Annotated[str, Meta(min_length=1, max_length=255, description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one")] = 8711
     workers: Annotated[int, Meta(ge=0, le=1024, description="Engine processes; 0 means one per core")] = 0
-    checkpoint_path: Annotated[str, Meta(max_length=4096, description="File for the log's closing checkpoint; empty for none")] = ""
+    log_dir: Annotated[
+        str, Meta(max_length=4096, description="Folder for the receipt log, a folder per boot; empty for a log in memory only")
+    ] = ""
     tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
     active_seconds: Annotated[int, Meta(ge=1, le=604_800, description="How long content keys are served before others follow")] = (
         3600
@@ -142,7 +144,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return hashlib.sha256(self.effective(models)).digest()
 
 
-PLACEMENT = ("host", "port", "workers", "checkpoint_path", "collateral_dir")
+PLACEMENT = ("host", "port", "workers", "log_dir", "collateral_dir")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

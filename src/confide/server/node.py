@@ -40,7 +40,7 @@ from confide.server.inner import InnerApp
 from confide.server.models import Models, served
 from confide.server.outer import OuterApp
 from confide.server.parts import Parts
-from confide.server.proof import Proof
+from confide.server.proof import Proof, open_proof
 from confide.server.routes import inner_routes
 from confide.server.sealed import SealedApp
 from confide.server.streaming import StreamedApp, StreamLimits
@@ -83,7 +83,6 @@ class Node:
         if not await self.app.drained(self.config.limits.drain_ms / 1e3 if patience is None else patience):
             log.warning("stopping with %d requests unfinished", self.app.in_flight)
         self.closing_checkpoint = await self.proof.close()
-        _keep(self.config.checkpoint_path, self.closing_checkpoint)
         self.admissions.close()
         await self.epochs.close()
         self.keys.wipe()
@@ -122,7 +121,8 @@ async def prepare_node(
             isolation=Isolation(engine.isolation),
             models=digests,
         )
-        proof = Proof(keys=keys, engine=engine.identity, now=now)
+        proof = await open_proof(_folder(config.log_dir), keys=keys, engine=engine.identity, now=now)
+        undo.push_async_callback(proof.close)
         store = KeyStore(room=SHARED_REPLAY * config.limits.replay_entries)
         epochs = _epochs(config, boot, keys=keys, store=store, tee=device, proof=proof, now=now)
         undo.push_async_callback(epochs.close)
@@ -138,7 +138,7 @@ async def prepare_node(
         inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)  # 4
         sealed, streamed = _openers(config, Gateway(store, max_message=config.limits.request_bytes), epochs, inner, proof)
         outer = app or OuterApp(config.limits, access_log=config.access_log)  # 5
-        outer.open(documents=epochs, sealed=sealed, streamed=streamed, keys=store.encode, standing=epochs.standing)
+        outer.open(documents=epochs, sealed=sealed, streamed=streamed, keys=store.encode, standing=lambda: proof.standing() or epochs.standing())
         undo.pop_all()  # it runs: from here on, `Node.stop` ends all this
     return Node(
         config=config,
@@ -213,13 +213,3 @@ def _epochs(
         now=now,
         keep=proof.keep_keyset,
     )
-
-
-def _keep(path: str, checkpoint: bytes) -> None:
-    """The closing checkpoint for whoever keeps the log; a node that cannot write it still stops, and says so."""
-    if not path:
-        return
-    try:
-        Path(path).write_bytes(checkpoint)
-    except OSError as error:
-        log.error("closing checkpoint not written: %s: %s", path, error.strerror)  # noqa: TRY400 - the place says enough

@@ -46,7 +46,7 @@ _KEY_PROBLEM = outside(Code.OHTTP_DECAPSULATION, type_uri=PROBLEM_KEY)
 _BAD_SEAL = outside(Code.OHTTP_TRUNCATED)
 _ROUTE, _METHOD = outside(Code.NODE_ROUTE), outside(Code.NODE_METHOD)
 _STARTING, _DRAINING, _BUSY = outside(Code.NODE_STARTING), outside(Code.NODE_DRAINING), outside(Code.NODE_BUSY)
-_STANDING = {code: outside(code) for code in (Code.NODE_EXPIRED, Code.NODE_SPENT, Code.NODE_ROTATION)}
+_STANDING = {code: outside(code) for code in (Code.NODE_EXPIRED, Code.NODE_SPENT, Code.NODE_ROTATION, Code.LOG_STORAGE)}
 _INTERNAL, _MEDIA = outside(Code.NODE_INTERNAL), outside(Code.NODE_MEDIA_TYPE)
 
 
@@ -173,6 +173,8 @@ class OuterApp:
         code = self._standing()
         if code is Code.NODE_EXPIRED:
             return _KEY_PROBLEM  # whoever sealed to this keyset verifies anew, and reads there that it has expired
+        if code is Code.LOG_STORAGE:
+            return _STANDING[code]
         return _BUSY if self._whole >= self._limits.in_flight else None
 
     def _leave(self) -> None:
