@@ -8,7 +8,7 @@ import pytest
 from confide.codes import Code
 from confide.engine.limits import EngineLimits
 from confide.server import NodeError
-from confide.server.config import PLACEMENT, EngineSettings, Limits, NodeConfig, load_config, settings
+from confide.server.config import PLACEMENT, EngineSettings, Limits, NodeConfig, UploadLimits, load_config, settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
@@ -57,6 +57,12 @@ def test_models_come_as_paths_or_tables_from_every_source(tmp_path: Path) -> Non
         "[models]\na = 3",
         "[models]\na = { path = 'p', digest = 'beef' }",
         "[models]\na = { digest = '" + "0" * 64 + "' }",
+        "[owners]\na = '" + "0" * 64 + "'",
+        "[owners.a]\ntoken_sha256 = 'beef'",
+        "[owners.A]\ntoken_sha256 = '" + "0" * 64 + "'",
+        "[owners.operator]\ntoken_sha256 = '" + "0" * 64 + "'",
+        "[owners.a]\ntoken = 'secret'",
+        "[uploads]\npackage_bytes = 4294967296",
         "models = []",
         "port = ",
         "port = 1\nport = 2",
@@ -159,8 +165,9 @@ def test_the_documentation_has_every_setting_as_the_code_has_it() -> None:
 def test_no_field_is_left_out_of_the_documentation() -> None:
     names = {setting.name for setting in settings()}
     assert names == (
-        {field.name for field in msgspec.structs.fields(NodeConfig)} - {"limits", "engine", "models"}
+        {field.name for field in msgspec.structs.fields(NodeConfig)} - {"limits", "engine", "uploads", "owners", "models"}
         | {f"limits.{field.name}" for field in msgspec.structs.fields(Limits)}
         | {f"engine.{field.name}" for field in msgspec.structs.fields(EngineSettings)}
+        | {f"uploads.{field.name}" for field in msgspec.structs.fields(UploadLimits)}
     )
     assert set(PLACEMENT) <= names

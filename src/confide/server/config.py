@@ -25,6 +25,8 @@ from confide.server import NodeError
 ENV_PREFIX = "CONFIDE_"
 MAX_CONFIG_FILE = 1 << 20  # bytes
 MAX_MODELS = 64
+MAX_OWNERS = 64
+RESERVED_OWNER = "operator"  # owns the start-up models
 ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}\Z"  # stands in URLs and receipts
 DIGEST = r"^[0-9a-f]{64}\Z"
 KEY = r"^(|ed25519:[0-9a-f]{64}|ml-dsa-65:[0-9a-f]{3904})\Z"
@@ -34,6 +36,8 @@ Count = Annotated[int, Meta(ge=1, le=1 << 20)]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 28)]
 Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Large = Annotated[int, Meta(ge=1024, le=1 << 48)]
+LongSeconds = Annotated[int, Meta(ge=1, le=604_800)]
 _ENGINE = EngineLimits()
 
 
@@ -92,6 +96,28 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return EngineLimits(**msgspec.structs.asdict(self))
 
 
+class UploadLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What owners may put on the node, each and together. All of it is measured."""
+
+    package_bytes: Annotated[int, Meta(ge=1024, le=(1 << 32) - 1, description="Largest package, as a `.confide` file")] = 3 << 30
+    staged_bytes: Annotated[Large, Meta(description="Bytes of uploads on their way, all owners together")] = 16 << 30
+    owner_staged_bytes: Annotated[Large, Meta(description="The same of one owner")] = 8 << 30
+    uploads: Annotated[Count, Meta(description="Uploads on their way, all owners together")] = 8
+    owner_uploads: Annotated[Count, Meta(description="The same of one owner")] = 2
+    owner_packages: Annotated[Count, Meta(description="Packages that an owner may have loaded")] = 8
+    owner_bytes: Annotated[Large, Meta(description="Bytes of packages that an owner may have loaded")] = 8 << 30
+    owner_aliases: Annotated[Count, Meta(description="Aliases that an owner may have")] = 32
+    versions: Annotated[Count, Meta(description="Versions of an alias that are remembered")] = 16
+    idle_seconds: Annotated[LongSeconds, Meta(description="An upload of which nothing comes for so long is dropped")] = 600
+    upload_seconds: Annotated[LongSeconds, Meta(description="An upload that takes longer is dropped")] = 86_400
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One package owner: SHA-256 of its token. `confide owner new` makes both."""
+
+    token_sha256: Annotated[str, Meta(pattern=DIGEST)]
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One start-up model: where its package lies, and optionally the digest it must have."""
 
@@ -108,6 +134,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     log_dir: Annotated[
         str, Meta(max_length=4096, description="Folder for the receipt log, a folder per boot; empty for a log in memory only")
     ] = ""
+    upload_dir: Annotated[
+        str, Meta(max_length=4096, description="Folder for uploads on their way, sealed; empty for taking none")
+    ] = ""
+    owner_workers: Annotated[int, Meta(ge=1, le=256, description="Engine processes for each owner who has a package loaded")] = 1
     tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
     active_seconds: Annotated[int, Meta(ge=1, le=604_800, description="How long content keys are served before others follow")] = (
         3600
@@ -129,6 +159,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     access_log: Annotated[bool, Meta(description="Log one line of sizes and durations per sealed request")] = False
     limits: Limits = Limits()
     engine: EngineSettings = EngineSettings()
+    uploads: UploadLimits = UploadLimits()
+    owners: dict[Annotated[str, Meta(pattern=ALIAS)], Owner] = {}
     models: dict[Annotated[str, Meta(pattern=ALIAS)], Model] = {}
 
     def effective(self, models: Mapping[str, bytes]) -> bytes:
@@ -144,7 +176,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return hashlib.sha256(self.effective(models)).digest()
 
 
-PLACEMENT = ("host", "port", "workers", "log_dir", "collateral_dir")
+PLACEMENT = ("host", "port", "workers", "log_dir", "collateral_dir", "upload_dir", "owner_workers")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +195,7 @@ def settings() -> Iterator[Setting]:
     yield from _settings_of(NodeConfig, "")
     yield from _settings_of(Limits, "limits.")
     yield from _settings_of(EngineSettings, "engine.")
+    yield from _settings_of(UploadLimits, "uploads.")
 
 
 def load_config(
@@ -196,6 +229,9 @@ def _convert(merged: dict[str, Any]) -> NodeConfig:
         ) from None
     if len(config.models) > MAX_MODELS:
         raise NodeError(Code.NODE_CONFIG, found=f"{len(config.models)} models", wanted=f"at most {MAX_MODELS}")
+    if len(config.owners) > MAX_OWNERS or RESERVED_OWNER in config.owners:
+        wanted = f"at most {MAX_OWNERS}, none of them named {RESERVED_OWNER}"
+        raise NodeError(Code.NODE_CONFIG, found=f"{len(config.owners)} owners", wanted=wanted)
     return config
 
 
@@ -215,8 +251,9 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     known = {setting.variable: setting for setting in settings()}
+    tables = tuple(f"{ENV_PREFIX}{table}_" for table in ("LIMITS", "ENGINE", "UPLOADS"))
     for variable in environ:
-        if variable.startswith(tuple(f"{ENV_PREFIX}{table}_" for table in ("LIMITS", "ENGINE"))) and variable not in known:
+        if variable.startswith(tables) and variable not in known:
             raise NodeError(Code.NODE_CONFIG, found=variable, wanted="a setting of docs/reference/configuration.md")
     for variable, setting in known.items():
         if variable in environ:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from confide.attest.keyset import Isolation, Keyset
 from confide.attest.publickeys import parse_key_text
-from confide.engine.engine import Engine
 from confide.engine.package import Package, open_package
+from confide.engine.pool import Pool
 from confide.guest.admissions import Admissions
 from confide.guest.documents import DocumentLimits, utc_now
 from confide.guest.epoch import Lifetimes
@@ -39,14 +39,15 @@ from confide.server.config import NodeConfig
 from confide.server.inner import InnerApp
 from confide.server.models import Models, served
 from confide.server.outer import OuterApp
+from confide.server.owners import Owners
 from confide.server.parts import Parts
 from confide.server.proof import Proof, open_proof
 from confide.server.routes import inner_routes
 from confide.server.sealed import SealedApp
 from confide.server.streaming import StreamedApp, StreamLimits
+from confide.server.uploads import Uploads
 
 log = logging.getLogger("confide.node")
-STREAM_PARTS = 3  # of a streamed exchange, each bounded by `stream_ms`: its head, its answer, the rest of its request
 SHARED_REPLAY = 2  # keys whose replay stores may be full at a time: the active one and one before it
 
 
@@ -61,9 +62,10 @@ class Node:
     simulated: bool
     keys: NodeKeys = field(repr=False)
     key_store: KeyStore = field(repr=False)
-    engine: Engine = field(repr=False)
+    engine: Pool = field(repr=False)
     proof: Proof = field(repr=False)
     admissions: Admissions = field(repr=False)
+    uploads: Uploads = field(repr=False)
     closing_checkpoint: bytes | None = None
 
     @property
@@ -86,6 +88,7 @@ class Node:
         self.admissions.close()
         await self.epochs.close()
         self.keys.wipe()
+        await self.uploads.close()
         await self.engine.stop()
 
 
@@ -107,10 +110,14 @@ async def prepare_node(
     async with contextlib.AsyncExitStack() as undo:
         software = software_digest()
         device = tee or detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir))
-        engine = Engine(workers=config.workers or os.cpu_count() or 1, limits=config.engine.limits())  # 2
+        engine = _pool(config)  # 2
         undo.push_async_callback(engine.stop)
         await engine.start()
-        models = Models([served(alias, await engine.load(package)) for alias, package in packages.items()])
+        started = [served(alias, await engine.load(package)) for alias, package in packages.items()]
+        models = Models(started, versions=config.uploads.versions, aliases=config.uploads.owner_aliases)
+        owners = Owners({name: bytes.fromhex(owner.token_sha256) for name, owner in config.owners.items()})
+        uploads = await Uploads.open(_folder(config.upload_dir), limits=config.uploads, models=models, pool=engine, now=now)
+        undo.push_async_callback(uploads.close)
         keys = NodeKeys()  # 3
         undo.callback(keys.wipe)
         authority_key = parse_key_text(config.authority_key) if config.authority_key else None
@@ -134,7 +141,17 @@ async def prepare_node(
             now=now,
             publish=epochs.set_admission,
         )
-        parts = Parts(config=config, models=models, engine=engine, proof=proof, now=now, admissions=admissions, epochs=epochs)
+        parts = Parts(
+            config=config,
+            models=models,
+            engine=engine,
+            proof=proof,
+            now=now,
+            admissions=admissions,
+            epochs=epochs,
+            owners=owners,
+            uploads=uploads,
+        )
         inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)  # 4
         sealed, streamed = _openers(config, Gateway(store, max_message=config.limits.request_bytes), epochs, inner, proof)
         outer = app or OuterApp(config.limits, access_log=config.access_log)  # 5
@@ -151,6 +168,7 @@ async def prepare_node(
         engine=engine,
         proof=proof,
         admissions=admissions,
+        uploads=uploads,
     )
 
 
@@ -180,6 +198,15 @@ def _openers(config: NodeConfig, gateway: Gateway, epochs: Epochs, inner: InnerA
     return whole, StreamedApp(gateway=gateway, keyset_of=epochs.keyset_of, inner=inner, proof=proof, limits=limits, pad=pad)
 
 
+def _pool(config: NodeConfig) -> Pool:
+    return Pool(
+        workers=config.workers or os.cpu_count() or 1,
+        limits=config.engine.limits(),
+        owner_workers=config.owner_workers,
+        max_owners=len(config.owners),
+    )
+
+
 def _stream_limits(config: NodeConfig) -> StreamLimits:
     limits = config.limits
     return StreamLimits(
@@ -199,7 +226,7 @@ def _epochs(
     config: NodeConfig, boot: Boot, *, keys: NodeKeys, store: KeyStore, tee: Tee, proof: Proof, now: Callable[[], datetime]
 ) -> Epochs:
     limits = config.limits
-    longest = max(STREAM_PARTS * limits.stream_ms, limits.run_ms) / 1e3
+    longest = max(limits.stream_ms, limits.run_ms) / 1e3
     return Epochs(
         boot=boot,
         signing=keys,

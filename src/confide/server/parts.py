@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from confide.engine.engine import Engine
+from confide.engine.pool import Pool
 from confide.guest.admissions import Admissions
 from confide.guest.epochs import Epochs
 from confide.server.config import NodeConfig
 from confide.server.models import Models
+from confide.server.owners import Owners
 from confide.server.proof import Proof
+from confide.server.uploads import Uploads
 
 
 @dataclass
@@ -18,8 +20,10 @@ class Parts:
 
     config: NodeConfig
     models: Models
-    engine: Engine
+    engine: Pool
     proof: Proof
     now: Callable[[], datetime]
     admissions: Admissions
     epochs: Epochs
+    owners: Owners
+    uploads: Uploads

@@ -4,10 +4,11 @@ Every one of them is reached through `server.inner`, which demands the in-proces
 """
 
 from confide.server.parts import Parts
-from confide.server.routes import admission, models, pipelines, receipts
+from confide.server.routes import admission, aliases, models, packages, pipelines, receipts, uploads
 from confide.server.routing import Route
 
 
 def inner_routes(parts: Parts) -> tuple[Route, ...]:
     """Every inner route of a node."""
-    return tuple(route for module in (admission, models, pipelines, receipts) for route in module.routes(parts))
+    modules = (admission, aliases, models, packages, pipelines, receipts, uploads)
+    return tuple(route for module in modules for route in module.routes(parts))

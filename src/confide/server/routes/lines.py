@@ -52,8 +52,9 @@ async def _lines(parts: Parts, model: Served, request: PipelineRequest, pad: Pad
 
     def start() -> None:
         for index, text in todo:
-            running[asyncio.ensure_future(parts.engine.run(model.digest, [text], request.parameters))] = index
-            if len(running) >= AHEAD * max(1, parts.config.workers or len(parts.engine.worker_pids)):
+            asked = parts.engine.run(model.digest, [text], request.parameters, owner=model.owner)
+            running[asyncio.ensure_future(asked)] = index
+            if len(running) >= AHEAD * max(1, len(parts.engine.workers_of(model.owner))):
                 return
 
     try:

@@ -1,4 +1,7 @@
-"""`GET /v1/models`: what the node offers. Left to others: running them (`pipelines`)."""
+"""`GET /v1/models`: what the node offers to whoever asks: public models to strangers, and to an owner its own ones too.
+
+Left to others: running them (`pipelines`), who may use them (`server.models`).
+"""
 
 from typing import Any
 
@@ -13,8 +16,9 @@ from confide.server.routing import Call, Route
 def routes(parts: Parts) -> tuple[Route, ...]:
     """GET /v1/models."""
 
-    async def listing(_: Call) -> Reply:
-        return Reply(200, (JSON,), msgspec.json.encode({"object": "list", "data": [_listed(model) for model in parts.models]}))
+    async def listing(call: Call) -> Reply:
+        visible = parts.models.visible(parts.owners.reader(call.scope))
+        return Reply(200, (JSON,), msgspec.json.encode({"object": "list", "data": [_listed(model) for model in visible]}))
 
     return (Route("GET", "/v1/models", listing),)
 
@@ -23,9 +27,11 @@ def _listed(model: Served) -> dict[str, Any]:
     return {
         "id": model.alias,
         "object": "model",
-        "created": 0,
-        "owned_by": "node",
+        "created": int(model.since.timestamp()) if model.since else 0,
+        "owned_by": model.owner,
         "digest": model.digest_hex,
+        "version": model.version,
+        "visibility": model.visibility.value,
         "task": model.task,
         "dimension": model.dimension,
         "labels": list(model.labels),

@@ -36,24 +36,24 @@ def routes(parts: Parts) -> tuple[Route, ...]:
     """POST /v1/pipelines/{model}, POST /v1/embeddings."""
 
     async def pipeline(call: Call) -> Reply | StreamReply:
-        model = parts.models.resolve(call.names[0], required=_required_digest(call))
+        model = parts.models.resolve(call.names[0], required=_required_digest(call), reader=parts.owners.reader(call.scope))
         call.channel.model = model
         request = await json_body(call.scope, call.receive, PipelineRequest, limit=call.limit)
         call.channel.parameters = {"encoding_format": request.encoding_format, **request.parameters}
         if accepts_lines(call.scope):
             return stream_lines(parts, model, request)
-        result = await parts.engine.run(model.digest, request.inputs, request.parameters)
+        result = await parts.engine.run(model.digest, request.inputs, request.parameters, owner=model.owner)
         return Reply(200, (JSON, _timing(result.timing)), _answer(model, result, request.encoding_format))
 
     async def embeddings(call: Call) -> Reply:
         request = await json_body(call.scope, call.receive, EmbeddingsRequest, limit=call.limit)
-        model = parts.models.resolve(request.model, required=_required_digest(call))
+        model = parts.models.resolve(request.model, required=_required_digest(call), reader=parts.owners.reader(call.scope))
         call.channel.model = model
         if model.task != "sentence-embedding":
             raise NodeError(Code.NODE_TASK, found=model.task, wanted="sentence-embedding")
         call.channel.parameters = {"encoding_format": request.encoding_format}
         inputs = [request.input] if isinstance(request.input, str) else request.input
-        result = await parts.engine.run(model.digest, inputs, {})
+        result = await parts.engine.run(model.digest, inputs, {}, owner=model.owner)
         return Reply(200, (JSON, _timing(result.timing)), _encode(_openai(model, result, request.encoding_format)))
 
     return Route("POST", "/v1/pipelines/{}", pipeline), Route("POST", "/v1/embeddings", embeddings)
