@@ -13,7 +13,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from confide.client import Answer, AsyncNode, Label, Node, Timeouts, Timing, connect, connect_async, similarity
+    from confide.client import (
+        Answer,
+        AsyncNode,
+        Item,
+        Label,
+        Node,
+        Timeouts,
+        Timing,
+        async_transport,
+        connect,
+        connect_async,
+        similarity,
+        transport,
+    )
     from confide.codes import Code
     from confide.errors import (
         ChannelError,
@@ -40,6 +53,7 @@ __all__ = [
     "ConfideError",
     "EngineError",
     "EvidenceError",
+    "Item",
     "Label",
     "MisuseError",
     "Node",
@@ -51,9 +65,11 @@ __all__ = [
     "Timing",
     "TransportError",
     "__version__",
+    "async_transport",
     "connect",
     "connect_async",
     "similarity",
+    "transport",
 ]
 
 _ERRORS = frozenset(name for name in __all__ if name.endswith("Error"))

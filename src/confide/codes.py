@@ -534,6 +534,7 @@ class Code(Enum):
     # client: sessions and transport (client/)
     CLIENT_URL = ("client.url", Exit.MISUSE, Remedy.FIX, "the address is not that of a node")
     CLIENT_INPUT = ("client.input", Exit.MISUSE, Remedy.FIX, "the call's arguments are not what the node's API takes")
+    CLIENT_TARGET = ("client.target", Exit.MISUSE, Remedy.FIX, "the request is for another address than the verified node's")
     CLIENT_FILE = ("client.file", Exit.MISUSE, Remedy.FIX, "a file cannot be read or written")
     CLIENT_STATE = ("client.state", Exit.MISUSE, Remedy.FIX, "the rollback state cannot be read or kept")
     CLIENT_CLOSED = ("client.closed", Exit.MISUSE, Remedy.FIX, "the connection to the node was closed")

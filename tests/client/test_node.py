@@ -261,7 +261,7 @@ def test_only_a_list_of_names_is_public() -> None:
     assert all(hasattr(confide, name) for name in confide.__all__)
     assert set(confide.__all__) == {
         *("Answer", "Label", "Node", "Timing", "Timeouts", "connect", "similarity", "Code", "__version__"),
-        *("AsyncNode", "connect_async"),
+        *("AsyncNode", "connect_async", "Item", "transport", "async_transport"),
         *("ConfideError", "MisuseError", "EvidenceError", "CollateralError", "PolicyError", "ChannelError"),
         *("ReceiptError", "PackageError", "EngineError", "RemoteError", "TransportError"),
     }

@@ -9,27 +9,38 @@ from typing import TYPE_CHECKING, Any
 
 from confide.client.answer import Answer, Label, Record, Timing, similarity
 from confide.client.core import ModelInfo
+from confide.client.items import Item
 from confide.client.node import Node, connect
 from confide.client.transport import Timeouts
 
 if TYPE_CHECKING:
     from confide.client.async_node import AsyncNode, connect_async
+    from confide.client.relay import transport
+    from confide.client.relay_async import async_transport
 
 __all__ = [
     "Answer",
     "AsyncNode",
+    "Item",
     "Label",
     "ModelInfo",
     "Node",
     "Record",
     "Timeouts",
     "Timing",
+    "async_transport",
     "connect",
     "connect_async",
     "similarity",
+    "transport",
 ]
 
-_LATER = {"AsyncNode": "async_node", "connect_async": "async_node"}  # a program without an event loop does not load one
+_LATER = {  # a program without an event loop does not load one
+    "AsyncNode": "async_node",
+    "connect_async": "async_node",
+    "async_transport": "relay_async",
+    "transport": "relay",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ Nothing here is trusted or secret: the network sees media types, sizes and the t
 `HttpTransport`; what asks for no streams needs no `begin`.
 """
 
+import copy
 import ipaddress
 import ssl
 import time
@@ -12,7 +13,8 @@ import urllib.parse
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, Protocol, Self
 
 import httpx
 
@@ -185,28 +187,36 @@ class HttpTransport:
     def __init__(self, url: str, *, timeout: float | Timeouts = 60.0, connections: int = CONNECTIONS) -> None:
         self.url = require_url(url)
         self.timeouts = Timeouts.of(timeout)
-        self._client = httpx.Client(**client_options(self.url, self.timeouts, connections))
+        self._client = httpx.Client(**client_options(self.url, connections))
 
     def get(self, path: str, *, limit: int) -> Reply:
         """`GET path`, at most `limit` bytes of answer."""
-        return self._send(self._client.build_request("GET", path), limit)
+        return self._send(self._client.build_request("GET", path, timeout=exchange_times(self.timeouts)), limit)
 
     def post(self, path: str, body: bytes, *, headers: Mapping[str, str], limit: int) -> Reply:
         """`POST path`, at most `limit` bytes of answer."""
-        return self._send(self._client.build_request("POST", path, content=body, headers=dict(headers)), limit)
+        return self._send(self._request(path, body, headers, exchange_times(self.timeouts)), limit)
 
     def begin(self, path: str, body: Body, *, headers: Mapping[str, str]) -> Incoming:
         """`POST path`; returns once the head of the answer is there."""
         deadline = Deadline(self.timeouts.stream)
         content = body.pieces() if isinstance(body, Outgoing) else body
-        times = stream_times(self.timeouts)
-        request = self._client.build_request("POST", path, content=content, headers=dict(headers), timeout=times)
+        request = self._request(path, content, headers, stream_times(self.timeouts))
         with coarse(self.url):
             return _Incoming(self._client.send(request, stream=True), deadline, self.url)
 
     def close(self) -> None:
         """Give connections back."""
         self._client.close()
+
+    def within(self, timeouts: Timeouts) -> Self:
+        """The same connections, with other bounds of time."""
+        other = copy.copy(self)
+        other.timeouts = timeouts
+        return other
+
+    def _request(self, path: str, content: Any, headers: Mapping[str, str], times: httpx.Timeout) -> httpx.Request:
+        return self._client.build_request("POST", path, content=content, headers=dict(headers), timeout=times)
 
     def _send(self, request: httpx.Request, limit: int) -> Reply:
         deadline = Deadline(self.timeouts.exchange)
@@ -284,7 +294,7 @@ def require_url(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
-def client_options(url: str, timeouts: Timeouts, connections: int) -> dict[str, Any]:
+def client_options(url: str, connections: int) -> dict[str, Any]:
     """How both twins set up httpx.
 
     A loopback node is never asked for through a proxy. Elsewhere HTTPS_PROXY and friends count: what passes them is sealed.
@@ -292,11 +302,9 @@ def client_options(url: str, timeouts: Timeouts, connections: int) -> dict[str, 
     if not 1 <= connections <= 10_000:
         raise MisuseError(Code.CLIENT_INPUT, found=f"{connections} connections", wanted="1 to 10000")
     near = _is_loopback(httpx.URL(url).host)
-    connect = min(timeouts.connect, timeouts.exchange)
     return {
         "verify": _no_tls() if near and url.startswith("http://") else True,
         "base_url": url,
-        "timeout": httpx.Timeout(timeouts.exchange, connect=connect),
         "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         "follow_redirects": False,
         "trust_env": not near,
@@ -304,6 +312,13 @@ def client_options(url: str, timeouts: Timeouts, connections: int) -> dict[str, 
     }
 
 
+@lru_cache(maxsize=64)
+def exchange_times(timeouts: Timeouts) -> httpx.Timeout:
+    """What bounds single waits of an exchange in one piece."""
+    return httpx.Timeout(timeouts.exchange, connect=min(timeouts.connect, timeouts.exchange))
+
+
+@lru_cache(maxsize=64)
 def stream_times(timeouts: Timeouts) -> httpx.Timeout:
     """What bounds single waits of a stream."""
     return httpx.Timeout(timeouts.chunk, connect=min(timeouts.connect, timeouts.stream))

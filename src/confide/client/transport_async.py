@@ -1,9 +1,10 @@
 """`AsyncTransport` over httpx: as `transport`, in an event loop. Cancelling an exchange closes its connection."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -17,6 +18,7 @@ from confide.client.transport import (
     Timeouts,
     client_options,
     coarse,
+    exchange_times,
     media_type,
     require_url,
     stream_times,
@@ -31,28 +33,36 @@ class AsyncHttpTransport:
     def __init__(self, url: str, *, timeout: float | Timeouts = 60.0, connections: int = CONNECTIONS) -> None:
         self.url = require_url(url)
         self.timeouts = Timeouts.of(timeout)
-        self._client = httpx.AsyncClient(**client_options(self.url, self.timeouts, connections))
+        self._client = httpx.AsyncClient(**client_options(self.url, connections))
 
     async def get(self, path: str, *, limit: int) -> Reply:
         """`GET path`, at most `limit` bytes of answer."""
-        return await self._send(self._client.build_request("GET", path), limit)
+        return await self._send(self._client.build_request("GET", path, timeout=exchange_times(self.timeouts)), limit)
 
     async def post(self, path: str, body: bytes, *, headers: Mapping[str, str], limit: int) -> Reply:
         """`POST path`, at most `limit` bytes of answer."""
-        return await self._send(self._client.build_request("POST", path, content=body, headers=dict(headers)), limit)
+        return await self._send(self._request(path, body, headers, exchange_times(self.timeouts)), limit)
 
     async def begin(self, path: str, body: Body, *, headers: Mapping[str, str]) -> AsyncIncoming:
         """`POST path`; returns once the head of the answer is there."""
         deadline = Deadline(self.timeouts.stream)
         content = _pieces(body) if isinstance(body, Outgoing) else body
-        times = stream_times(self.timeouts)
-        request = self._client.build_request("POST", path, content=content, headers=dict(headers), timeout=times)
+        request = self._request(path, content, headers, stream_times(self.timeouts))
         async with _timed(self.timeouts.stream, self.url):
             return _Incoming(await self._client.send(request, stream=True), deadline, self.url)
 
     async def close(self) -> None:
         """Give connections back."""
         await self._client.aclose()
+
+    def within(self, timeouts: Timeouts) -> Self:
+        """The same connections, with other bounds of time."""
+        other = copy.copy(self)
+        other.timeouts = timeouts
+        return other
+
+    def _request(self, path: str, content: Any, headers: Mapping[str, str], times: httpx.Timeout) -> httpx.Request:
+        return self._client.build_request("POST", path, content=content, headers=dict(headers), timeout=times)
 
     async def _send(self, request: httpx.Request, limit: int) -> Reply:
         deadline, pieces, received = Deadline(self.timeouts.exchange), [], 0
