@@ -275,12 +275,12 @@ def test_a_failing_input_is_a_line_with_its_code_and_the_end_is_missing() -> Non
         ended = outcomes(node)
         run, calls = node.node.engine.run, 0
 
-        async def dies(*arguments: Any) -> Any:
+        async def dies(*arguments: Any, **owner: Any) -> Any:
             nonlocal calls
             calls += 1
             if calls == 2:
                 raise EngineError(Code.ENGINE_WORKER_DIED)
-            return await run(*arguments)
+            return await run(*arguments, **owner)
 
         node.node.engine.run = dies  # type: ignore[method-assign,assignment] # as a worker that ends
         talk = Talk(node)

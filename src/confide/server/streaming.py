@@ -81,10 +81,11 @@ class StreamedApp:
             ChannelError: the request could not be opened; nothing was sent.
             NodeError: the client left or was too slow before that.
         """
+        end = asyncio.get_running_loop().time() + self._limits.whole
         opener = ChunkedRequestOpener(self._gateway.keys, max_message=self._limits.body + OVERHEAD)
         incoming = Incoming(opener, receive, chunk_seconds=self._limits.chunk, limit=self._limits.body)
         try:
-            async with asyncio.timeout(self._limits.whole):
+            async with asyncio.timeout_at(end):
                 head = await incoming.read_head()
         except (ConfideError, TimeoutError) as error:
             failure = error if isinstance(error, ConfideError) else NodeError(Code.NODE_TIMEOUT)
@@ -96,13 +97,15 @@ class StreamedApp:
             raise ChannelError(Code.OHTTP_TRUNCATED, found="no chunk", wanted="a sealed request")
         config, enc = opener.encapsulation.key_config.raw, opener.encapsulation.enc
         channel = Channel(surface="ohttp-chunked", keyset=self._keyset_of(config), key_config=config, enc=enc)
-        await self._exchange(head, channel, incoming, self._outgoing(opener.sealer, send))
+        await self._exchange(head, channel, incoming, self._outgoing(opener.sealer, send), end=end)
 
-    async def _exchange(self, head: RequestHead, channel: Channel, incoming: Incoming, outgoing: Outgoing) -> None:
+    async def _exchange(self, head: RequestHead, channel: Channel, incoming: Incoming, outgoing: Outgoing, *, end: float) -> None:
+        """From the head to the last byte, which leaves before `end` or never."""
         try:
-            reply = await self._run(head, channel, incoming, outgoing)
+            reply = await self._run(head, channel, incoming, outgoing, end=end)
             refused = reply is not None and reply.status >= 400
-            whole = await incoming.drain(patience=REFUSED_PATIENCE if refused else self._limits.whole)
+            left = max(0.0, end - asyncio.get_running_loop().time())
+            whole = await incoming.drain(patience=min(left, REFUSED_PATIENCE) if refused else left)
             if reply is None and not whole:
                 self._broken(channel, incoming, outgoing, NodeError(Code.NODE_ABORTED))
             else:
@@ -115,13 +118,15 @@ class StreamedApp:
         finally:
             outgoing.stop()
 
-    async def _run(self, head: RequestHead, channel: Channel, incoming: Incoming, outgoing: Outgoing) -> Reply | None:
+    async def _run(
+        self, head: RequestHead, channel: Channel, incoming: Incoming, outgoing: Outgoing, *, end: float
+    ) -> Reply | None:
         """The answer in one piece, or None when it was streamed; what broke a streamed one is raised."""
         try:
             require_target(head)
             scope = inner_scope(head, channel)
             incoming.allow(self._inner.body_limit(scope["method"], scope["path"]))
-            async with self._timed(incoming, outgoing) as (receive, sending):
+            async with self._timed(incoming, outgoing, end=end) as (receive, sending):
                 await self._inner(scope, receive, sending)
             return None if outgoing.streaming else outgoing.reply()
         except TimeoutError:
@@ -138,10 +143,9 @@ class StreamedApp:
         return inside(failure)
 
     @contextlib.asynccontextmanager
-    async def _timed(self, incoming: Incoming, outgoing: Outgoing) -> AsyncIterator[tuple[Receive, Send]]:
-        """The inner application's two ends under the bounds of time: `run` from the end of the request, `whole` for a stream."""
+    async def _timed(self, incoming: Incoming, outgoing: Outgoing, *, end: float) -> AsyncIterator[tuple[Receive, Send]]:
+        """The inner application's two ends under the bounds of time: `run` from the end of the request, `end` for a stream."""
         now = asyncio.get_running_loop().time
-        end = now() + self._limits.whole
         async with asyncio.timeout_at(end) as timeout:
 
             async def receive() -> Message:
