@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         connect,
         connect_async,
         similarity,
-        transport,
     )
+    from confide.client.relay import transport
     from confide.codes import Code
     from confide.errors import (
         ChannelError,
@@ -72,13 +72,15 @@ __all__ = [
     "transport",
 ]
 
+# `confide.client.transport` is a module, the wire: so the function of this name has its home in another one
+_HOMES = {"Code": "confide.codes", "transport": "confide.client.relay"}
 _ERRORS = frozenset(name for name in __all__ if name.endswith("Error"))
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "confide.errors" if name in _ERRORS else "confide.codes" if name == "Code" else "confide.client"
+    home = "confide.errors" if name in _ERRORS else _HOMES.get(name, "confide.client")
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

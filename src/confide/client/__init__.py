@@ -15,7 +15,6 @@ from confide.client.transport import Timeouts
 
 if TYPE_CHECKING:
     from confide.client.async_node import AsyncNode, connect_async
-    from confide.client.relay import transport
     from confide.client.relay_async import async_transport
 
 __all__ = [
@@ -32,14 +31,12 @@ __all__ = [
     "connect",
     "connect_async",
     "similarity",
-    "transport",
 ]
 
 _LATER = {  # a program without an event loop does not load one
     "AsyncNode": "async_node",
     "connect_async": "async_node",
     "async_transport": "relay_async",
-    "transport": "relay",
 }
 
 
