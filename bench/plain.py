@@ -18,7 +18,7 @@ from confide.server.channel import EXTENSION, Channel
 from confide.server.config import NodeConfig, load_config
 from confide.server.node import Node, running_node
 from confide.server.protocol import bounded
-from confide.server.serve import listen, url_of
+from confide.server.serve import _keep_memory, listen, url_of
 
 
 class PlainApp:
@@ -50,7 +50,8 @@ async def serve(config: NodeConfig) -> None:
 
 
 def main() -> None:
-    """Run under uvloop, as the node does."""
+    """Run under uvloop and keep memory, as the node does."""
+    _keep_memory()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("package", type=Path)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

@@ -4,7 +4,7 @@
     it does not take it (502, 503, 429)           outside the seal: a claim    wait, send the same bytes again
     it does not take it (429, 503 in the seal)    nothing was done             wait, seal anew
     it does not know the key (422 `ohttp-key`)    outside the seal: a claim    attest anew, seal anew, once
-    the connection broke                          it may have been opened      seal anew, once
+    the connection broke                          it may have been opened      a moment later seal anew, once
 
 Waiting goes on for `patience` seconds, with a growing pause; then the last error is raised, with how often it was tried. The same
 bytes are safe whoever claims what: a node opens no request twice, and says so inside the seal. A request that is sealed anew may
@@ -24,6 +24,7 @@ from confide.errors import ConfideError, TransportError
 
 PATIENCE = 15.0  # seconds; a node that restarts with its models on disk is back by then
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+BROKEN_PAUSE = 0.25  # a process that was killed listens a moment longer: not into the same one again
 NOT_TAKING = frozenset({429, 502, 503})
 
 
@@ -83,5 +84,6 @@ def patiently(tries: Tries, error: TransportError) -> Flow[None]:
         yield from tries.wait(error)
     elif error.code is Code.TRANSPORT_BROKEN:
         tries.repeat(error)
+        yield from sleep(BROKEN_PAUSE)
     else:
         raise error
