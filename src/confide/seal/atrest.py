@@ -67,6 +67,10 @@ class FileKey:
             raise ChannelError(Code.ATREST_CHUNK, found=f"another chunk {index}", wanted="what was written there") from None
         return size
 
+    def require_live(self) -> None:
+        """Raise `atrest.wiped` after `wipe`."""
+        self._live()
+
     def _live(self) -> AESGCM:
         if self._cipher is None:
             raise ChannelError(Code.ATREST_WIPED, found="a wiped key", wanted="a live one")
@@ -209,6 +213,7 @@ class Reader(io.RawIOBase):
         self._held = -1  # until it is authentic
         final = index == self.full
         wanted = self._sealed_size - index * SEALED_CHUNK if final else SEALED_CHUNK
+        self._key.require_live()  # before anything is read: where the key is gone, the file may be too
         sealed = self._read_at(index * SEALED_CHUNK, wanted)
         if len(sealed) != wanted:
             raise ChannelError(Code.ATREST_SIZE, found=f"{len(sealed)} bytes of chunk {index}", wanted=f"{wanted}")

@@ -101,6 +101,7 @@ class StagedFile:
         self._key.wipe()
         self._writer.wipe()
         os.close(self._file)
+        self._file = -1  # the number may be another file's soon
         self._path.unlink(missing_ok=True)
 
     def _write(self, chunk: bytes) -> None:
