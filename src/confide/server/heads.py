@@ -1,7 +1,7 @@
 """The checkpoints of this boot's log: signed when the disk has the leaves, handed out when it has the checkpoint too.
 
-One checkpoint is made at a time, by a task of its own, so that a client that leaves stops nothing. Left to others: what a checkpoint
-is (`receipt.checkpointer`), the disk (`server.storage`).
+One checkpoint is made at a time, by a task of its own, so that a client that leaves stops nothing. Left to others: what a
+checkpoint is (`receipt.checkpointer`), the disk (`server.storage`).
 """
 
 import asyncio

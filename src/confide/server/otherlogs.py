@@ -1,8 +1,8 @@
 """Logs of other boots, read from the directory that nodes share, so that any node completes receipts of any boot (spec/10-log.md).
 
-The host wrote these files: nothing in them is believed, and nothing is signed. Whoever asks checks signatures and paths, and a log
-that does not hold proves nothing. Reading is bounded, on a thread, one log at a time, and goes on where the last reading stopped.
-Left to others: writing (`server.storage`), this boot's own log (`server.heads`).
+The host wrote these files: nothing in them is believed, and nothing is signed. Whoever asks checks signatures and paths, and a
+log that does not hold proves nothing. Reading is bounded, on a thread, one log at a time, and goes on where the last reading
+stopped. Left to others: writing (`server.storage`), this boot's own log (`server.heads`).
 """
 
 import asyncio

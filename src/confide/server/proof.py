@@ -1,8 +1,8 @@
 """The receipts of this boot and their log, as the server uses them (DESIGN section 6).
 
-A receipt states its own log index, so index and leaf are taken in one step of the event loop, with nothing awaited between. Proofs
-are of this boot's log, or of another boot's where its id is given. Left to others: formats and signatures (`receipt`), when checkpoints
-are made (`server.heads`), the disk (`server.storage`, `server.otherlogs`), who may ask (`server.inner`).
+A receipt states its own log index, so index and leaf are taken in one step of the event loop, with nothing awaited between.
+Proofs are of this boot's log, or of another boot's where its id is given. Left to others: formats and signatures (`receipt`),
+when checkpoints are made (`server.heads`), the disk (`server.storage`, `server.otherlogs`), who may ask (`server.inner`).
 """
 
 import asyncio
@@ -137,7 +137,8 @@ class Proof:
         else:
             other = await self._others.get(log_id or b"")
             tree, checkpoint, size = other.tree, other.checkpoint, other.size
-        wanted, paths = require_leaves(tree, indices), {}
+        wanted = require_leaves(tree, indices)
+        paths: dict[int, tuple[bytes, ...]] = {}
         for place in range(0, len(wanted), SLICE):
             paths.update(prove(tree, checkpoint, size, wanted[place : place + SLICE]).paths)
             await asyncio.sleep(0)

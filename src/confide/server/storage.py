@@ -1,11 +1,12 @@
 """Writes the log of this boot to a folder of its own (spec/10-log.md, "On disk"). The only code that does.
 
-Receipts are handed out before they are on the disk, checkpoints only after. So: `append` remembers a leaf and returns at once; one
-task gives what has gathered to one thread; `sync` returns when everything before it is on the disk and flushed. What was not flushed
-stays in memory, and is written again from the last flushed byte after any error: a flush that failed may have lost what was written.
+Receipts are handed out before they are on the disk, checkpoints only after. So: `append` remembers a leaf and returns at once;
+one task gives what has gathered to one thread; `sync` returns when everything before it is on the disk and flushed. What was not
+flushed stays in memory, and is written again from the last flushed byte after any error: a flush that failed may have lost what
+was written.
 
-While the disk refuses (`standing`) the node takes no sealed requests, so what waits here is bounded by those in flight; the task tries
-again with growing pauses. Left to others: what is written (`server.proof`, `server.heads`), reading (`server.otherlogs`).
+While the disk refuses (`standing`) the node takes no sealed requests, so what waits here is bounded by those in flight; the task
+tries again with growing pauses. Left to others: what is written (`server.proof`, `server.heads`), reading (`server.otherlogs`).
 """
 
 import asyncio
@@ -85,7 +86,8 @@ class LogStore:
 
     def standing(self) -> Code | None:
         """`log.storage` while the disk refuses, or is so slow that too much waits for it."""
-        return Code.LOG_STORAGE if self._failing or self._size > MAX_WAITING else None
+        stopped = self._task is None or self._task.done()
+        return Code.LOG_STORAGE if stopped or self._failing or self._size > MAX_WAITING else None
 
     async def close(self) -> None:
         """Write no more and unlock the folder: a log without a closing checkpoint has ended uncleanly from here on."""
@@ -114,9 +116,9 @@ class LogStore:
         taken, size, asked = self._waiting, self._size, self._asked
         self._waiting, pause = [], FIRST_PAUSE
         self._folder.add(taken)  # the thread is idle: it has one writer, which waits below
-        while (error := await self._on_thread(self._try, asked > self._done)) is not None:
+        while error := await self._on_thread(self._try, asked > self._done):
             if not self._failing:
-                log.error("log.storage: %s: %s: no sealed requests until it can be written", self._folder.path, error.strerror)
+                log.error("log.storage: %s: %s: no sealed requests until it can be written", self._folder.path, error)
             self._failing = True
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -125,12 +127,13 @@ class LogStore:
         self._failing, self._size, self._done = False, self._size - size, asked
         self._flushed.set()
 
-    def _try(self, flush: bool) -> OSError | None:
+    def _try(self, flush: bool) -> str:
+        """What the disk has against it; empty when it has taken everything."""
         try:
             self._folder.write(flush=flush)
         except OSError as error:
-            return error
-        return None
+            return error.strerror or type(error).__name__
+        return ""
 
     async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -149,9 +152,8 @@ class _Appended:
     def write(self) -> None:
         """Write what is not written, each byte at its own place: a try that failed half-way is written over."""
         try:
-            with memoryview(self.tail) as tail:
-                while self._written < self.flushed + len(tail):
-                    self._written += _write_some(self.descriptor, tail[self._written - self.flushed :], self._written)
+            while self._written < self.flushed + len(self.tail):
+                self._written += _write_some(self.descriptor, bytes(self.tail[self._written - self.flushed :]), self._written)
         except OSError:
             self._written = self.flushed
             raise
@@ -276,7 +278,7 @@ class _Folder:
         log.warning("log.storage: %s was gone and is written anew", self.path)
 
 
-def _write_some(descriptor: int, data: memoryview, offset: int) -> int:
+def _write_some(descriptor: int, data: bytes, offset: int) -> int:
     count = os.pwrite(descriptor, data, offset)
     if count == 0:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
