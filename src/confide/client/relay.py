@@ -131,7 +131,9 @@ class Relay:
     def response(self, done: Exchanged) -> httpx.Response:
         """Step 4, whole."""
         proven = Proven(self.core, done.attested.verdict, lambda: done)
-        return httpx.Response(done.status, headers=_outer(done.headers), content=done.content, extensions={"confide": proven})
+        return httpx.Response(
+            done.status, headers=_outer(done.headers), stream=httpx.ByteStream(done.content), extensions={"confide": proven}
+        )
 
     def begun(self, stream: Streamed, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
         """Step 4, as it comes."""

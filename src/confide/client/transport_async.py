@@ -33,7 +33,11 @@ class AsyncHttpTransport:
     def __init__(self, url: str, *, timeout: float | Timeouts = 60.0, connections: int = CONNECTIONS) -> None:
         self.url = require_url(url)
         self.timeouts = Timeouts.of(timeout)
-        self._client = httpx.AsyncClient(**client_options(self.url, connections))
+        # httpcore 1.0 never gives back a place in its pool whose request was cancelled before its connection began. So places are
+        # counted here, and its own count is off.
+        options = client_options(self.url, connections)
+        options["limits"] = httpx.Limits(max_connections=None, max_keepalive_connections=connections)
+        self._client, self._places = httpx.AsyncClient(**options), asyncio.Semaphore(connections)
 
     async def get(self, path: str, *, limit: int) -> Reply:
         """`GET path`, at most `limit` bytes of answer."""
@@ -49,7 +53,12 @@ class AsyncHttpTransport:
         content = _pieces(body) if isinstance(body, Outgoing) else body
         request = self._request(path, content, headers, stream_times(self.timeouts))
         async with _timed(self.timeouts.stream, self.url):
-            return _Incoming(await self._client.send(request, stream=True), deadline, self.url)
+            await self._places.acquire()
+            try:
+                return _Incoming(await self._client.send(request, stream=True), deadline, self.url, self._places)
+            except BaseException:
+                self._places.release()
+                raise
 
     async def close(self) -> None:
         """Give connections back."""
@@ -66,7 +75,7 @@ class AsyncHttpTransport:
 
     async def _send(self, request: httpx.Request, limit: int) -> Reply:
         deadline, pieces, received = Deadline(self.timeouts.exchange), [], 0
-        async with _timed(self.timeouts.exchange, self.url):
+        async with _timed(self.timeouts.exchange, self.url), self._places:
             response = await self._client.send(request, stream=True)
             try:
                 async for piece in response.aiter_raw():
@@ -80,8 +89,9 @@ class AsyncHttpTransport:
 class _Incoming:
     """The answer that httpx began to read."""
 
-    def __init__(self, response: httpx.Response, deadline: Deadline, url: str) -> None:
+    def __init__(self, response: httpx.Response, deadline: Deadline, url: str, places: asyncio.Semaphore) -> None:
         self._response, self._deadline, self._url = response, deadline, url
+        self._places: asyncio.Semaphore | None = places
         self._pieces = response.aiter_raw()
         self.status, self.media_type = response.status_code, media_type(response)
 
@@ -92,7 +102,12 @@ class _Incoming:
         return piece
 
     async def close(self) -> None:
-        await self._response.aclose()
+        places, self._places = self._places, None
+        try:
+            await self._response.aclose()
+        finally:
+            if places is not None:
+                places.release()
 
 
 async def _pieces(body: Outgoing) -> AsyncIterator[bytes]:
