@@ -10,6 +10,7 @@ import click
 from confide.cli.options import PATH, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json, milliseconds, note, table
 from confide.cli.receipt import receipt_dict
+from confide.cli.streamed import run_streamed, shorten
 from confide.codes import Code
 from confide.errors import MisuseError
 
@@ -32,6 +33,15 @@ SHOWN_NUMBERS = 4
 @option(
     "--save", type=PATH, metavar="DIR", help="Keep request, answer, receipt, evidence and policy, for `confide receipt verify`."
 )
+@option("--stream", is_flag=True, help="Print each item as it completes; with --json, one JSON object per line.")
+@option(
+    "--patience",
+    type=click.FloatRange(min=0, max=3600),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a node that is not there or does not take requests.",
+)
 @policy_option()
 @signer_option
 @state_option
@@ -46,6 +56,8 @@ def command(
     from_stdin: bool,
     lines: bool,
     save: Path | None,
+    stream: bool,
+    patience: float,
     policy: Path,
     policy_signers: tuple[Path, ...],
     state: Path | None,
@@ -61,10 +73,18 @@ def command(
 
     inputs = _inputs(text, files, from_stdin=from_stdin, lines=lines)
     signers = loading.read_signers(policy_signers)
-    with connect(url, policy=policy, policy_signers=signers, timeout=timeout, state=state or default_path()) as node:
-        answer = node.run(model, inputs)
-    if save is not None:
+    where = state or default_path()
+    with connect(url, policy=policy, policy_signers=signers, timeout=timeout, patience=patience, state=where) as node:
+        answer = run_streamed(node, model, inputs, keep=save is not None, as_json=as_json) if stream else node.run(model, inputs)
+    if answer is not None and save is not None:
         answer.save(save)
+    if answer is not None and not stream:
+        _show(answer, inputs, as_json=as_json)
+    if save is not None:
+        note(f"saved {save}: try `confide receipt verify {save} --policy {policy}`")
+
+
+def _show(answer: "Answer", inputs: Sequence[str], *, as_json: bool) -> None:
     banner(answer.verdict.simulated)
     if as_json:
         emit_json(_as_dict(answer))
@@ -72,8 +92,6 @@ def command(
         emit(_values(answer, inputs))
         emit(_proof(answer))
     _tell_cuts(answer)
-    if save is not None:
-        note(f"saved {save}: try `confide receipt verify {save} --policy {policy}`")
 
 
 def _tell_cuts(answer: "Answer") -> None:
@@ -106,7 +124,7 @@ def _inputs(text: Sequence[str], files: Sequence[Path], *, from_stdin: bool, lin
 
 def _values(answer: "Answer", inputs: Sequence[str]) -> str:
     if answer.task == "text-classification":
-        rows = [(f"{best.score:6.1%}", best.label, _short(text)) for best, text in zip(answer.labels, inputs, strict=True)]
+        rows = [(f"{best.score:6.1%}", best.label, shorten(text)) for best, text in zip(answer.labels, inputs, strict=True)]
         return table(rows, indent="")
     return _similarities(answer, inputs) if len(inputs) > 1 else _vector(answer, inputs[0])
 
@@ -114,7 +132,7 @@ def _values(answer: "Answer", inputs: Sequence[str]) -> str:
 def _vector(answer: "Answer", text: str) -> str:
     numbers = answer.embeddings[0]
     shown = ", ".join(f"{number:.4f}" for number in numbers[:SHOWN_NUMBERS])
-    return f"{_short(text)}: {len(numbers)} numbers, {shown}, ... (--json prints all)"
+    return f"{shorten(text)}: {len(numbers)} numbers, {shown}, ... (--json prints all)"
 
 
 def _similarities(answer: "Answer", inputs: Sequence[str]) -> str:
@@ -122,7 +140,7 @@ def _similarities(answer: "Answer", inputs: Sequence[str]) -> str:
 
     vectors = answer.embeddings
     rows = [
-        (f"{similarity(vectors[i], vectors[j]):6.3f}", _short(inputs[i], 36), "~", _short(inputs[j], 36))
+        (f"{similarity(vectors[i], vectors[j]):6.3f}", shorten(inputs[i], 36), "~", shorten(inputs[j], 36))
         for i in range(len(vectors))
         for j in range(i + 1, len(vectors))
     ]
@@ -178,8 +196,3 @@ def _as_dict(answer: "Answer") -> dict[str, Any]:
             "node": dict(timing.node),
         },
     }
-
-
-def _short(text: str, width: int = 48) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 3] + "..."
