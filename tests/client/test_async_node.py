@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from confide.client import state
 from confide.client.transport import AsyncIncoming, Body, Reply
 from confide.client.transport_async import AsyncHttpTransport
 from confide.codes import Code
+
+JSON = (("content-type", "application/json"),)
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +218,27 @@ def test_threads_share_a_node_and_its_verification(here: Place) -> None:
 async def _stream(node: confide.AsyncNode) -> None:
     async for _ in node.stream("mood", ["good"] * 5):
         pass
+
+
+def test_requests_and_streams_of_both_kinds_live_through_changes_of_keys() -> None:
+    """Keys that change each second: every request is answered, sealed anew where it must be."""
+
+    async def ask(node: confide.AsyncNode, until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            assert (await node.run("mood", "good")).receipt is not None
+            stream = node.stream("mood", ["good", "bad"])
+            assert len([item async for item in stream]) == 2
+            assert stream.receipt is not None
+            sent = await node.request("POST", "/v1/pipelines/mood", JSON, [b'{"inputs":', b'["good"]}'], model="mood")
+            assert sent.status == 200
+            done += 1
+        return done
+
+    async def run(there: Place) -> list[int]:
+        async with confide.connect_async(there.url, policy=there.policy, state=None) as node:
+            until = time.monotonic() + 5
+            return await asyncio.gather(*(ask(node, until) for _ in range(3)))
+
+    with place(active_seconds=1, stale_seconds=1) as there:
+        assert all(asyncio.run(run(there)))
