@@ -138,9 +138,7 @@ class Core:
         """
         request = asked(method, path, headers=headers, content=content, model=model, repeatable=repeatable)
         done = yield from self._whole(request) if isinstance(request.content, bytes) else self._collected(request)
-        if proven:
-            self.require_proven(done)
-        return done
+        return (yield from self.prove(done)) if proven else done
 
     def run(self, model: str, inputs: str | Sequence[str], parameters: Mapping[str, Any]) -> Flow[Answer]:
         """See `Node.run`."""
@@ -149,7 +147,7 @@ class Core:
         headers = ((b"content-type", b"application/json"),)
         done = yield from self.request(b"POST", path, headers=headers, content=body, model=model, proven=False)
         raise_unless_ok(done)
-        self.require_proven(done)
+        done = yield from self.prove(done)
         output = decode_output(done.content)
         _require_whole(output, digest=required_digest(self.policy, done.attested.verdict, model), inputs=len(texts))
         return Answer(model, output, done.receipt, done.attested.verdict, timing_of(done), self.record(done))
@@ -163,10 +161,15 @@ class Core:
         except strictjson.JsonError as error:
             raise ChannelError(Code.CLIENT_ANSWER, found=error.code.value, wanted="a list of models") from None
 
-    def require_proven(self, done: Exchanged) -> None:
-        """`client.no_receipt` for a success that the policy wants proven."""
+    def prove(self, done: Exchanged) -> Flow[Exchanged]:
+        """The last step of every way out, whole or streamed: what the policy requires of a success is there, or it is none.
+
+        A flow, so that a proof which has to be asked for can be.
+        """
         if done.receipt is None and self.policy.require.receipts and 200 <= done.status < 300:
             raise ReceiptError(Code.CLIENT_NO_RECEIPT, found="no receipt", wanted="one that the node's keyset signed")
+        yield from ()
+        return done
 
     def record(self, done: Exchanged) -> Record:
         """The exact bytes that prove an exchange later."""

@@ -94,7 +94,7 @@ class Items:
             if line is None:
                 piece = yield from self._stream.read()
                 if not piece:
-                    self._end(self._stream)
+                    yield from self._end(self._stream)
                     yield from self.stop()
                     return None
                 self._waiting += piece
@@ -176,11 +176,10 @@ class Items:
             found = f"{len(self._missing)} items missing, task {last.task[:40]!r}"
             raise ChannelError(Code.CLIENT_ANSWER, found=found, wanted=f"one item per input, of {self._kind}")
 
-    def _end(self, stream: Streamed) -> None:
+    def _end(self, stream: Streamed) -> Flow[None]:
         if self._last is None or self._waiting:
             raise ChannelError(Code.CLIENT_ANSWER, found="an end without a last line", wanted='a line with "done"')
-        done = stream.exchanged()
-        self._core.require_proven(done)
+        done = yield from self._core.prove(stream.exchanged())
         self.state = "complete"
         if not self._keep:
             return

@@ -151,7 +151,7 @@ class Relay:
         """More of it; nothing when it was complete, and proven where the policy wants that."""
         piece = yield from stream.read()
         if not piece:
-            self.core.require_proven(stream.exchanged())
+            yield from self.core.prove(stream.exchanged())
         return piece
 
 
