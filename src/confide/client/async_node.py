@@ -21,8 +21,10 @@ from confide.client.node import DEFAULT_STATE, prepare
 from confide.client.patience import PATIENCE
 from confide.client.session import Attested, utc_now
 from confide.client.streaming import Source
+from confide.client.tokens import Token
 from confide.client.transport import CONNECTIONS, AsyncTransport, Timeouts
 from confide.client.transport_async import AsyncHttpTransport
+from confide.client.uploads import AliasState, Progress, Uploaded, delete_package_flow, set_alias_flow, upload_flow
 from confide.formats import dsse
 from confide.policy.model import Policy
 from confide.policy.verdict import Verdict
@@ -41,12 +43,13 @@ def connect_async(
     state: Path | str | None = DEFAULT_STATE,
     transport: AsyncTransport | None = None,
     now: Callable[[], datetime] = utc_now,
+    token: str | Token | None = None,
 ) -> "Connecting":
     """As `connect`: `async with connect_async(url, policy=...) as node`, or `node = await connect_async(...)`."""
 
     def prepared() -> tuple[AsyncTransport, Core]:
         loaded = load(policy, signers=policy_signers)
-        core = prepare(loaded, asyncio.Lock(), timeout=timeout, patience=patience, state=state, now=now)
+        core = prepare(loaded, asyncio.Lock(), timeout=timeout, patience=patience, state=state, now=now, token=token)
         return transport or AsyncHttpTransport(url, timeout=core.timeouts, connections=connections), core
 
     return Connecting(prepared)
@@ -122,6 +125,29 @@ class AsyncNode:
         return await self.drive(
             self.core.request(method, path, headers=headers, content=content, model=model, repeatable=repeatable)
         )
+
+    async def upload(
+        self,
+        path: Path | str,
+        *,
+        alias: str,
+        token: str | Token | None = None,
+        visibility: str = "owner",
+        progress: Progress | None = None,
+        resume: bool = True,
+    ) -> Uploaded:
+        """As `Node.upload`; `progress` is called in a thread."""
+        return await self.drive(
+            upload_flow(self.core, Path(path), alias=alias, token=token, visibility=visibility, progress=progress, resume=resume)
+        )
+
+    async def delete_package(self, digest: str, *, token: str | Token | None = None) -> tuple[str, ...]:
+        """As `Node.delete_package`."""
+        return await self.drive(delete_package_flow(self.core, digest, token=token))
+
+    async def set_alias(self, alias: str, digest: str, *, token: str | Token | None = None) -> AliasState:
+        """As `Node.set_alias`."""
+        return await self.drive(set_alias_flow(self.core, alias, digest, token=token))
 
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow of this node (`flow`): how features outside this class work."""

@@ -20,6 +20,7 @@ from confide.client.patience import Tries, patiently
 from confide.client.remote import error_code, parse_timing, raise_remote
 from confide.client.session import Attested, Session
 from confide.client.streaming import Source, Streamed, may_restart
+from confide.client.tokens import AUTHORIZATION, Token
 from confide.client.transport import Timeouts
 from confide.codes import Code
 from confide.errors import ChannelError, ConfideError, MisuseError, ReceiptError, RemoteError, TransportError
@@ -72,10 +73,12 @@ class Asked:
         """What a receipt may name as the model; None where the request names none."""
         return None if self.model is None else (required_digest(policy, attested.verdict, self.model),)
 
-    def to(self, digests: tuple[bytes, ...] | None) -> Request:
-        """The inner request; without its content where that is a source."""
+    def to(self, digests: tuple[bytes, ...] | None, token: Token | None = None) -> Request:
+        """The inner request, without its content where that is a source; with the token, where it has no credentials of its own."""
         content = self.content if isinstance(self.content, bytes) else b""
         headers = self.headers
+        if token is not None and not any(name == AUTHORIZATION for name, _ in headers):
+            headers = (*headers, token.field)
         if digests is not None:
             headers = (*headers, (DIGEST_HEADER, digests[0].hex().encode()))
         return Request(self.method, b"https", INNER_AUTHORITY, self.path, headers, content)
@@ -102,8 +105,10 @@ def asked(
 class Core:
     """What both twins share: a policy, a session, how long to wait, and the flows."""
 
-    def __init__(self, policy: Policy, session: Session, *, timeouts: Timeouts, patience: float) -> None:
-        self.policy, self.session, self.timeouts = policy, session, timeouts
+    def __init__(
+        self, policy: Policy, session: Session, *, timeouts: Timeouts, patience: float, token: Token | None = None
+    ) -> None:
+        self.policy, self.session, self.timeouts, self.token = policy, session, timeouts, token
         self._patience = min(patience, timeouts.exchange)
         self.closed = False
 
@@ -221,7 +226,7 @@ class Core:
 
     def _seal(self, request: Asked, attested: Attested) -> Sealed:
         digests = request.digests(self.policy, attested)
-        return Sealed(attested, request.to(digests), models=digests)
+        return Sealed(attested, request.to(digests, self.token), models=digests)
 
     def open_stream(self, request: Asked, *, keep: bool = False) -> Flow[Streamed]:
         """A chunked exchange whose answer has begun. Whoever calls this calls its `shut`.
@@ -272,7 +277,7 @@ class Core:
     def _chunked(self, request: Asked, attested: Attested, *, keep: bool) -> Streamed:
         digests = request.digests(self.policy, attested)
         source = None if isinstance(request.content, bytes) else request.content
-        return Streamed(attested, request.to(digests), source, models=digests, keep=keep)
+        return Streamed(attested, request.to(digests, self.token), source, models=digests, keep=keep)
 
 
 def _require_restart(request: Asked, stream: Streamed, error: ConfideError) -> None:

@@ -18,7 +18,9 @@ from confide.client.patience import PATIENCE
 from confide.client.roots import roots_for
 from confide.client.session import Attested, Session, utc_now
 from confide.client.streaming import Source
+from confide.client.tokens import Token
 from confide.client.transport import CONNECTIONS, HttpTransport, Timeouts, Transport
+from confide.client.uploads import AliasState, Progress, Uploaded, delete_package_flow, set_alias_flow, upload_flow
 from confide.formats import dsse
 from confide.policy.model import Policy
 from confide.policy.verdict import Verdict
@@ -41,6 +43,7 @@ def connect(
     state: Path | str | None = DEFAULT_STATE,
     transport: Transport | None = None,
     now: Callable[[], datetime] = utc_now,
+    token: str | Token | None = None,
 ) -> "Node":
     """Verify the node at `url` against `policy` and return it, ready to be asked. Nothing is sent to a node that does not pass.
 
@@ -53,12 +56,14 @@ def connect(
         state: where to keep the rollback state; the user's own file by default, None for not at all.
         transport: another way to reach the node than httpx.
         now: the clock that evidence is judged by.
+        token: of a package owner, told inside the seal with every request: for models that only their owner may use, and uploads.
 
     Raises:
         EvidenceError, CollateralError, PolicyError: the node is not what the policy wants.
         TransportError: the node cannot be reached.
     """
-    core = prepare(load(policy, signers=policy_signers), threading.Lock(), timeout=timeout, patience=patience, state=state, now=now)
+    loaded = load(policy, signers=policy_signers)
+    core = prepare(loaded, threading.Lock(), timeout=timeout, patience=patience, state=state, now=now, token=token)
     node = Node(transport or HttpTransport(url, timeout=core.timeouts, connections=connections), core)
     try:
         node.attest()
@@ -76,11 +81,13 @@ def prepare(
     patience: float,
     state: Path | str | None,
     now: Callable[[], datetime],
+    token: str | Token | None = None,
 ) -> Core:
     """What both twins start from."""
     path = state_file.default_path() if state is DEFAULT_STATE else None if state is None else Path(state)
     session = Session(policy, lock=lock, roots=roots_for(policy), state_path=path, now=now)
-    return Core(policy, session, timeouts=Timeouts.of(timeout), patience=patience)
+    owner = None if token is None else Token.parse(token)
+    return Core(policy, session, timeouts=Timeouts.of(timeout), patience=patience, token=owner)
 
 
 class Node:
@@ -149,6 +156,40 @@ class Node:
         `content` may be an iterable: then it is sent as it comes.
         """
         return self.drive(self.core.request(method, path, headers=headers, content=content, model=model, repeatable=repeatable))
+
+    def upload(
+        self,
+        path: Path | str,
+        *,
+        alias: str,
+        token: str | Token | None = None,
+        visibility: str = "owner",
+        progress: Progress | None = None,
+        resume: bool = True,
+    ) -> Uploaded:
+        """Put a package (a `.confide` file) on the node, in bounded memory, and give it a name. Returns when it is loaded.
+
+        Args:
+            token: the owner's; by default the one that `connect` was given.
+            visibility: `owner`, or `public` for whoever may ask the node anything.
+            progress: called with the bytes sent and the bytes in all.
+            resume: after a broken connection go on where the node says that it broke.
+
+        Raises:
+            RemoteError: what the node says is wrong with the package, the alias or the owner.
+            TransportError, MisuseError: `client.upload`, `client.file`, `client.token`.
+        """
+        return self.drive(
+            upload_flow(self.core, Path(path), alias=alias, token=token, visibility=visibility, progress=progress, resume=resume)
+        )
+
+    def delete_package(self, digest: str, *, token: str | Token | None = None) -> tuple[str, ...]:
+        """Take an owner's package off the node, with the aliases that stand on it: these are returned."""
+        return self.drive(delete_package_flow(self.core, digest, token=token))
+
+    def set_alias(self, alias: str, digest: str, *, token: str | Token | None = None) -> AliasState:
+        """Let an owner's alias stand for another of its packages, from the next request on."""
+        return self.drive(set_alias_flow(self.core, alias, digest, token=token))
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow of this node (`flow`): how features outside this class work."""
