@@ -13,6 +13,7 @@ import pytest
 from tests.cli.sessions import FOLDER, Outcome, Step, parse, play
 from tests.client.nodes import Place, changed, place
 from tests.client.policies import text
+from tests.server.uploading import OWNERS, SMALL, bearer
 from tests.support_models import bert_folder
 
 from confide.cli.app import run
@@ -25,8 +26,8 @@ FILES = sorted(FOLDER.glob("*.txt"))
 
 
 @pytest.fixture(scope="module")
-def here() -> Iterator[Place]:
-    with place() as there:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(upload_dir=str(tmp_path_factory.mktemp("uploads")), owners=OWNERS) as there:
         yield there
 
 
@@ -51,7 +52,7 @@ def test_a_session_goes_as_it_is_written(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONFIDE_STATE", str(tmp_path / "state.json"))
     write_files(tmp_path, here, pack=path.stem == "pack")
-    names = {"url": here.url, "web": web, "taken": str(here.node.address[1]), "digest": digest(here)}
+    names = {"url": here.url, "web": web, "taken": str(here.node.address[1]), "digest": digest(here), "small": SMALL.digest}
 
     def command(step: Step) -> Outcome:
         monkeypatch.setattr(sys, "stdin", Stdin("".join(f"{line}\n" for line in step.stdin)))
@@ -78,6 +79,9 @@ def write_files(folder: Path, here: Place, *, pack: bool) -> None:
     (folder / "good.txt").write_text("good\n")
     (folder / "seen.json").write_bytes(RollbackState({here.policy.name: here.policy.serial + 1}).to_json())
     (folder / "broken.json").write_bytes(b"{}")
+    (folder / "small.confide").write_bytes(SMALL.data)
+    (folder / "small.toml").write_bytes(changed(here.policy, ("[models]\n", f'[models]\nsmall = ["{SMALL.digest}"]\n')).raw)
+    (folder / "alice.token").write_bytes(bearer("alice")[1].removeprefix(b"Bearer "))
     write_releases(folder, here)
     if pack:
         bert_folder(folder / "bert")

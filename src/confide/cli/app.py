@@ -20,9 +20,11 @@ COMMANDS = {
     "explain": "confide.cli.explain",
     "run": "confide.cli.run",
     "receipt": "confide.cli.receipt",
+    "models": "confide.cli.models",
     "admit": "confide.cli.admit",
     "key": "confide.cli.key",
     "policy": "confide.cli.policy",
+    "owner": "confide.cli.owner",
     "doctor": "confide.cli.doctor",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

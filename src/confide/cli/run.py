@@ -9,8 +9,9 @@ import click
 
 from confide.cli.options import PATH, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json, milliseconds, note, table
+from confide.cli.owner import find_token, token_option
 from confide.cli.receipt import receipt_dict
-from confide.cli.streamed import run_streamed, shorten
+from confide.cli.streamed import SHOWN_NUMBERS, run_streamed, shorten
 from confide.codes import Code
 from confide.errors import MisuseError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from confide.client import Answer, Timing
 
 MAX_INPUT = 16 << 20  # bytes from a file or standard input; the node's own limit is far below
-SHOWN_NUMBERS = 4
 
 
 @click.command("run", short_help="Ask a model on a verified node.")
@@ -42,6 +42,7 @@ SHOWN_NUMBERS = 4
     metavar="SECONDS",
     help="How long to wait for a node that is not there or does not take requests.",
 )
+@token_option
 @policy_option()
 @signer_option
 @state_option
@@ -58,6 +59,7 @@ def command(
     save: Path | None,
     stream: bool,
     patience: float,
+    token_file: Path | None,
     policy: Path,
     policy_signers: tuple[Path, ...],
     state: Path | None,
@@ -73,8 +75,8 @@ def command(
 
     inputs = _inputs(text, files, from_stdin=from_stdin, lines=lines)
     signers = loading.read_signers(policy_signers)
-    where = state or default_path()
-    with connect(url, policy=policy, policy_signers=signers, timeout=timeout, patience=patience, state=where) as node:
+    where, token = state or default_path(), find_token(token_file)
+    with connect(url, policy=policy, policy_signers=signers, timeout=timeout, patience=patience, state=where, token=token) as node:
         answer = run_streamed(node, model, inputs, keep=save is not None, as_json=as_json) if stream else node.run(model, inputs)
     if answer is not None and save is not None:
         answer.save(save)
