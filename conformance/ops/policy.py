@@ -67,6 +67,7 @@ def _require(require: Requirements) -> dict[str, Any]:
     return {
         "post_quantum": require.post_quantum,
         "receipts": require.receipts,
+        "log_proof": require.log_proof,
         "client_nonce": require.client_nonce,
         "admission": require.admission,
         "places": None if require.places is None else list(require.places),

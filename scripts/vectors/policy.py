@@ -99,6 +99,7 @@ def _everything() -> dict[str, Any]:
         "require": {
             "post_quantum": True,
             "receipts": True,
+            "log_proof": True,
             "client_nonce": True,
             "admission": True,
             "places": ["Paris, rack 4"],
@@ -187,6 +188,10 @@ def _members() -> Iterator[dict[str, Any]]:
     for flag in ("post_quantum", "receipts", "client_nonce", "admission"):
         case = given(**_one(f"require__{flag}", False))
         yield reject(f"policy-{_slug(flag)}-false", "POL-7", OP, case, Code.POLICY_SHAPE)
+    for name, value in (("false", False), ("unsafe", UNSAFE), ("as-text", "true")):
+        yield reject(f"policy-log-proof-{name}", "POL-11", OP, given(require__log_proof=value), Code.POLICY_SHAPE)
+    alone = given(require__log_proof=True, require__receipts=UNSAFE)
+    yield reject("policy-log-proof-without-receipts", "POL-11", OP, alone, Code.POLICY_SHAPE)
     tables: dict[str, dict[str, Any]] = {
         "empty": {},
         "without-microcode": tcb | {"microcode": None},

@@ -63,11 +63,12 @@ class NodeRules:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What else must hold. False stands only where the file said `"unsafe_ignored"`.
+    """What else must hold. False stands only where the file said `"unsafe_ignored"`, of `log_proof` where it said nothing.
 
     Attributes:
         post_quantum: keys for the channel must be hybrid post-quantum (KEM 0x647a).
         receipts: the keyset must name a receipt key, and the client refuses an answer without a receipt.
+        log_proof: every receipt must be complete: the keyset must name an ML-DSA-65 key, and the client completes each answer.
         client_nonce: the caller must give a nonce of its own.
         admission: the authority key must vouch for the node; by default exactly where the policy names such a key.
         places: where the authority may say that the node is; None: anywhere, listed as not checked.
@@ -77,6 +78,7 @@ class Requirements:
 
     post_quantum: bool = True
     receipts: bool = True
+    log_proof: bool = False
     client_nonce: bool = True
     admission: bool = False
     places: tuple[str, ...] | None = None

@@ -130,6 +130,9 @@ def requirements(policy: Policy, keyset: Keyset, *, checks: Checks) -> None:
         _rule(checks, signers > 0, Code.POLICY_RECEIPTS, "receipt key", found=f"{signers} Ed25519 keys", wanted="at least 1")
     else:
         checks.relax("require.receipts", "answers may come without proof")
+    if require.log_proof:
+        makers = sum(key.alg is dsse.SignatureAlgorithm.ML_DSA_65 for key in keyset.receipt_keys)
+        _rule(checks, makers > 0, Code.POLICY_LOG_PROOF, "log key", found=f"{makers} ML-DSA-65 keys", wanted="at least 1")
 
 
 def models(policy: Policy, keyset: Keyset, *, checks: Checks) -> None:

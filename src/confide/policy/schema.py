@@ -46,6 +46,7 @@ class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Require(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     post_quantum: _Flag = True
     receipts: _Flag = True
+    log_proof: Literal[True] | None = None
     client_nonce: _Flag = True
     admission: _Flag | None = None
     places: Annotated[list[Line], Meta(min_length=1, max_length=MAX_LIST)] | None = None
@@ -122,9 +123,12 @@ def _requirements(file: _Require, node: NodeRules) -> Requirements:
     admission = named if file.admission is None else _flag("require.admission", file.admission)
     if admission and not named:
         raise unconstrained("node.authority_key", "the key that signs the required admission")
+    if file.log_proof and file.receipts == UNSAFE:
+        raise shape("require.log_proof", "true beside receipts that may be missing", "require.receipts = true")
     return Requirements(
         post_quantum=_flag("require.post_quantum", file.post_quantum),
         receipts=_flag("require.receipts", file.receipts),
+        log_proof=file.log_proof is True,
         client_nonce=_flag("require.client_nonce", file.client_nonce),
         admission=admission,
         places=None if file.places is None else tuple(file.places),
