@@ -11,7 +11,9 @@ from confide.receipt.check import check_receipt
 from confide.receipt.checkpoint import Checkpoint, verify_checkpoint, verify_growth
 from confide.receipt.checkpointer import Checkpointer
 from confide.receipt.log import Log
-from confide.receipt.proof import LogProof, verify_proof
+from confide.receipt.frames import records
+from confide.receipt.proof import BatchProof, ConsistencyProof, LogProof, verify_proof
+from confide.receipt.whole import verify_log
 
 
 def _log(leaves: Iterable[str]) -> Log:
@@ -96,6 +98,37 @@ def _growth(given: dict[str, Any]) -> dict[str, Any]:
     return {"grew": second.size - first.size}
 
 
+def _batch(given: dict[str, Any]) -> dict[str, Any]:
+    """One receipt, checked against a keyset, and a batch of log proofs."""
+    batch = BatchProof.parse(bytes.fromhex(given["batch"]))
+    index = given["index"]
+    return _prove({**given, "proof": batch.proof(index).to_bytes().hex()}) | {"proofs": len(batch.paths)}
+
+
+def _consistency_proof(given: dict[str, Any]) -> dict[str, Any]:
+    """Two checkpoints of one log and a consistency proof."""
+    first, second = (verify_checkpoint(bytes.fromhex(given[name]), keys=_keys(given)) for name in ("first", "second"))
+    ConsistencyProof.parse(bytes.fromhex(given["proof"])).verify(first, second)
+    return {"grew": second.size - first.size}
+
+
+def _records(given: dict[str, Any]) -> dict[str, Any]:
+    """The whole records of a file, and how many bytes at its end belong to none."""
+    found, cut = records(bytes.fromhex(given["file"]), limit=given["limit"])
+    return {"records": [record.hex() for record in found], "cut": cut}
+
+
+def _whole(given: dict[str, Any]) -> dict[str, Any]:
+    """A whole log."""
+    report = verify_log(
+        [bytes.fromhex(leaf) for leaf in given["leaves"]],
+        [bytes.fromhex(envelope) for envelope in given["checkpoints"]],
+        keysets=[parse_keyset(bytes.fromhex(keyset)) for keyset in given["keysets"]],
+        live=given["live"],
+    )
+    return {"leaves": report.leaves, "covered": report.covered, "root": report.root.hex(), "ending": report.ending.value}
+
+
 OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "log.root": _root,
     "log.inclusion": _inclusion,
@@ -105,4 +138,8 @@ OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "log.checkpoint": _checkpoint,
     "log.prove": _prove,
     "log.growth": _growth,
+    "log.prove_batch": _batch,
+    "log.prove_growth": _consistency_proof,
+    "log.records": _records,
+    "log.whole": _whole,
 }

@@ -10,7 +10,8 @@ from confide.formats import dsse, strictjson
 from confide.formats.fields import format_time
 from confide.receipt.checkpoint import PAYLOAD_TYPE, Checkpoint, log_id, sign_checkpoint
 from confide.receipt.log import EMPTY_ROOT, Log
-from confide.receipt.proof import LogProof
+from confide.receipt.frames import frame
+from confide.receipt.proof import BatchProof, ConsistencyProof, LogProof
 from scripts.vectors import _receipts as world
 
 Case = dict[str, Any]
@@ -42,7 +43,8 @@ class Signer:
         cases = previous["cases"] if previous else []
         names = ("checkpoint", "first", "second")
         texts = [case["input"][name] for case in cases for name in names if name in case["input"]]
-        proofs = [bytes.fromhex(case["input"]["proof"]) for case in cases if "proof" in case["input"]]
+        texts += [text for case in cases for text in case["input"].get("checkpoints", [])]
+        proofs = [bytes.fromhex(case["input"][name]) for case in cases for name in ("proof", "batch") if name in case["input"]]
         self._kept = [bytes.fromhex(text) for text in texts if isinstance(text, str)]
         self._kept += [envelope for proof in proofs for envelope in _inside(proof)]
 
@@ -60,10 +62,13 @@ class Signer:
 
 
 def _inside(proof: bytes) -> list[bytes]:
-    try:
-        return [LogProof.parse(proof).checkpoint]
-    except ConfideError:
-        return []
+    """The checkpoint in a proof or a batch of them."""
+    for kind in (LogProof, BatchProof):
+        try:
+            return [kind.parse(proof).checkpoint]
+        except ConfideError:
+            continue
+    return []
 
 
 def _signed(envelope: bytes, payload: bytes, key: dsse.SigningKey, kind: str) -> bool:
@@ -77,7 +82,17 @@ def _signed(envelope: bytes, payload: bytes, key: dsse.SigningKey, kind: str) ->
 def build(previous: dict[str, Any] | None) -> dict[str, Any]:
     """The whole file."""
     signer = Signer(previous)
-    cases = [*_tree(), *_appending(), *_checkpoints(signer), *_proofs(signer), *_provable(), *_growth(signer)]
+    cases = [
+        *_tree(),
+        *_appending(),
+        *_checkpoints(signer),
+        *_proofs(signer),
+        *_provable(),
+        *_growth(signer),
+        *_batches(signer),
+        *_records(),
+        *_whole(signer),
+    ]
     return {"spec": "spec/10-log.md", "generator": "scripts/vectors/log.py", "provenance": PROVENANCE, "cases": cases}
 
 
@@ -286,3 +301,112 @@ def _growth(signer: Signer) -> Iterator[Case]:
         ("path-for-same-size", case(three, same, path), "log.consistency"),
     ):
         yield reject(f"growth-{name}", "LOG-9", "log.growth", given, code)
+
+
+def _batches(signer: Signer) -> Iterator[Case]:
+    at, after = world.AT + timedelta(minutes=1), world.AT + timedelta(minutes=2)
+    log = tree(ENVELOPES)
+    five = signer.checkpoint(head(5, at))
+
+    def batch(*indices: int, **changes: Any) -> bytes:
+        text = BatchProof(five, 5, {index: tuple(log.inclusion(index, 5)) for index in indices}).to_bytes()
+        return strictjson.dumps({**json.loads(text), **changes})
+
+    def case(index: int, data: bytes) -> Case:
+        return {"envelope": ENVELOPES[index].hex(), "keyset": KEYSET, "index": index, "batch": data.hex()}
+
+    for index in (0, 4):
+        yield accept(
+            f"batch-with-{index}",
+            "LOG-10 LOG-11",
+            "log.prove_batch",
+            case(index, batch(0, 2, 4)),
+            members(head(5, at)) | {"proofs": 3},
+        )
+    proofs = json.loads(batch(0, 2))["proofs"]
+    for name, data in (
+        ("extra-member", batch(0, note=1)),
+        ("empty", batch(0, proofs=[])),
+        ("descending", batch(0, proofs=proofs[::-1])),
+        ("twice", batch(0, proofs=[proofs[0], proofs[0]])),
+        ("too-many", batch(0, proofs=[{"index": number, "path": []} for number in range(1025)])),
+        ("not-json", b"batch"),
+    ):
+        yield reject(f"batch-{name}", "LOG-10", "log.prove_batch", case(0, data), "log.malformed")
+    yield reject("batch-version-2", "LOG-10", "log.prove_batch", case(0, batch(0, version=2)), "log.version")
+    yield reject("batch-without-it", "LOG-11", "log.prove_batch", case(1, batch(0, 2)), "log.index")
+    yield reject("batch-of-another-size", "LOG-11", "log.prove_batch", case(0, batch(0, size=4)), "log.index")
+    lied = batch(0, proofs=[{"index": 0, "path": proofs[1]["path"]}])
+    yield reject("batch-path-of-another", "LOG-11", "log.prove_batch", case(0, lied), "log.inclusion")
+
+    three, later = signer.checkpoint(head(3, at)), signer.checkpoint(head(5, after))
+    given: Case = {"keyset": KEYSET, "first": three.hex(), "second": later.hex()}
+
+    def growth(**changes: Any) -> Case:
+        text = ConsistencyProof(3, 5, tuple(log.consistency(3, 5))).to_bytes()
+        return {**given, "proof": strictjson.dumps({**json.loads(text), **changes}).hex()}
+
+    yield accept("grown", "LOG-12", "log.prove_growth", growth(), {"grew": 2})
+    for name, proof, code in (
+        ("extra-member", growth(note=1), "log.malformed"),
+        ("not-json", {**given, "proof": b"{".hex()}, "log.malformed"),
+        ("version-2", growth(version=2), "log.version"),
+        ("another-size", growth(first=2), "log.index"),
+        ("short-path", growth(path=[]), "log.consistency"),
+    ):
+        yield reject(f"grown-{name}", "LOG-12", "log.prove_growth", proof, code)
+
+
+def _records() -> Iterator[Case]:
+    whole = frame(b"one") + frame(b"three")
+    for name, file, cut in (
+        ("whole", whole, 0),
+        ("cut-in-a-length", whole + b"\x00\x00", 2),
+        ("cut-in-a-record", whole + frame(b"another")[:-1], 10),
+        ("zeros-after", whole + bytes(64), 64),
+    ):
+        wanted = {"records": [b"one".hex(), b"three".hex()], "cut": cut}
+        yield accept(f"records-{name}", "LOG-13 LOG-14", "log.records", {"file": file.hex(), "limit": 5}, wanted)
+    for name, file in (
+        ("over-the-bound", whole + frame(b"123456")),
+        ("length-zero", whole + bytes(4) + frame(b"one")),
+        ("huge", b"\xff\xff\xff\xff" + whole),
+    ):
+        yield reject(f"records-{name}", "LOG-13 LOG-14", "log.records", {"file": file.hex(), "limit": 5}, "log.record")
+
+
+def _whole(signer: Signer) -> Iterator[Case]:
+    at, after = world.AT + timedelta(minutes=1), world.AT + timedelta(minutes=2)
+    three, five = signer.checkpoint(head(3, at)), signer.checkpoint(head(5, after))
+    closing = signer.checkpoint(head(5, after, closing=True))
+    log, musts = tree(ENVELOPES), "LOG-15 LOG-16 LOG-17 LOG-18 LOG-19"
+
+    def case(leaves: list[bytes], *checkpoints: bytes, keysets: tuple[str, ...] = (KEYSET,), live: bool = False) -> Case:
+        heads = [envelope.hex() for envelope in checkpoints]
+        return {"leaves": [leaf.hex() for leaf in leaves], "checkpoints": heads, "keysets": list(keysets), "live": live}
+
+    for name, given, covered, ending in (
+        ("closed", case(ENVELOPES, three, closing), 5, "closed"),
+        ("unclean", case(ENVELOPES, three), 3, "ended uncleanly"),
+        ("live", case(ENVELOPES, three, five, live=True), 5, "live"),
+        ("without-checkpoints", case(ENVELOPES[:2]), 0, "ended uncleanly"),
+    ):
+        wanted = {"leaves": len(given["leaves"]), "covered": covered, "root": log.root(covered).hex(), "ending": ending}
+        yield accept(f"whole-{name}", musts, "log.whole", given, wanted)
+    stranger = world.OTHER_KEYSET.raw.hex()
+    forked = signer.checkpoint(head(3, at, root=tree([*ENVELOPES[:2], b"another"]).root()))
+    closed = signer.checkpoint(head(3, at, closing=True))
+    for name, must, given, code in (
+        ("without-keysets", "LOG-15", case(ENVELOPES, keysets=()), "log.id"),
+        ("keysets-of-two-boots", "LOG-15", case(ENVELOPES, keysets=(KEYSET, stranger)), "log.id"),
+        ("checkpoint-of-another-boot", "LOG-16", case(ENVELOPES, three, keysets=(stranger,)), "log.signature"),
+        ("back-in-time", "LOG-16", case(ENVELOPES, signer.checkpoint(head(3, after)), signer.checkpoint(head(5, at))), "log.time"),
+        ("shrinking", "LOG-16", case(ENVELOPES, five, signer.checkpoint(head(3, after))), "log.consistency"),
+        ("growing-after-the-end", "LOG-16", case(ENVELOPES, closed, five), "log.closed"),
+        ("swapped", "LOG-17", case([ENVELOPES[1], ENVELOPES[0]]), "log.index"),
+        ("no-receipt", "LOG-17", case([b"leaf"]), "receipt.malformed"),
+        ("forked", "LOG-18", case(ENVELOPES, forked), "log.root"),
+        ("tail-missing", "LOG-19", case(ENVELOPES[:4], three, five), "log.missing"),
+        ("leaf-after-the-end", "LOG-19", case(ENVELOPES, closed), "log.closed"),
+    ):
+        yield reject(f"whole-{name}", must, "log.whole", given, code)

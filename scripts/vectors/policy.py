@@ -51,7 +51,7 @@ def _accepted() -> Iterator[dict[str, Any]]:
     yield accept("policy-accept-owned", "POL-8", OP, given(**OWNED))
     yield accept("policy-accept-owned-places", "POL-8", OP, given(require__admission=True, require__places=["Paris"], **OWNED))
     yield accept("policy-accept-owned-without-admission", "POL-7 POL-8", OP, given(require__admission=UNSAFE, **OWNED))
-    yield accept("policy-accept-everything-named", "POL-3 POL-9", OP, given(**_everything()))
+    yield accept("policy-accept-everything-named", "POL-3 POL-9 POL-11", OP, given(**_everything()))
     yield accept("policy-accept-everything-skipped", "POL-4 POL-7", OP, given(**_skipped()))
     signed = sign_policy(text(), keys=(STRANGER, POLICY_SIGNER))
     yield accept("policy-accept-signed", "POL-6 POL-10", OP, given(signed, keys=(SIGNER,)))

@@ -426,6 +426,15 @@ def _offline(bundle: bytes, proof: bytes) -> Iterator[Case]:
     yield accept("offline", "RCP-18", "receipt.verify", given, accepted)
     yield accept("offline-with-exchange", "RCP-17 RCP-18", "receipt.verify", {**given, **exchange}, accepted)
     yield accept("offline-logged", "RCP-18", "receipt.verify", {**given, "proof": proof.hex()}, {**accepted, "logged": 3})
+    required = {"policy": node.policy(require__log_proof=True).hex()}
+    yield accept(
+        "offline-logged-as-required",
+        "RCP-19",
+        "receipt.verify",
+        {**given, **required, "proof": proof.hex()},
+        {**accepted, "logged": 3},
+    )
+    yield reject("offline-log-required", "RCP-19", "receipt.verify", {**given, **required}, "receipt.log_required")
     late = sign_receipt(replace(node.RECEIPT, issued_at=node.KEYSET.not_after), key=world.RECEIPT_KEY)
     stranger = sign_receipt(node.RECEIPT, key=world.OTHER_KEY)
     other = replace(node.RECEIPT, keyset_digest=world.digest("another keyset"))

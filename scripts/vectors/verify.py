@@ -199,8 +199,14 @@ def _node() -> Iterator[Case]:
     yield Case("verify-accept-post-quantum-skipped", "VER-20 VER-27", classical, policy={"require__post_quantum": UNSAFE})
     silent = world(keys={"receipt_keys": [ml_dsa(5).public]})
     yield Case("verify-receipts", "VER-21", silent, Code.POLICY_RECEIPTS)
-    yield Case("verify-accept-log-proof", "VER-32", world(keys={"receipt_keys": BOOT}), policy={"require__log_proof": True})
-    yield Case("verify-log-proof", "VER-32", expected=Code.POLICY_LOG_PROOF, policy={"require__log_proof": True})
+    yield Case(
+        "verify-accept-log-proof",
+        "VER-32",
+        world(keys={"receipt_keys": [RECEIPT.public, LOG.public]}),
+        policy={"require__log_proof": True},
+    )
+    young = world(keys={"receipt_keys": [RECEIPT.public]})
+    yield Case("verify-log-proof", "VER-32", young, expected=Code.POLICY_LOG_PROOF, policy={"require__log_proof": True})
     yield Case("verify-accept-receipts-skipped", "VER-21 VER-27", silent, policy={"require__receipts": UNSAFE})
     yield Case("verify-model-digest", "VER-22", expected=Code.POLICY_MODEL_DIGEST, policy={"models": {"minilm": ["00" * 32]}})
     yield Case("verify-accept-model-not-started", "VER-22", policy={"models": {"other": ["00" * 32]}})

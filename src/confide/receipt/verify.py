@@ -52,6 +52,11 @@ class ReceiptVerdict:
         return self.node.simulated
 
     @property
+    def complete(self) -> bool:
+        """An ML-DSA-65 signature covers the receipt, through its log: also against a quantum computer."""
+        return self.checkpoint is not None
+
+    @property
     def at(self) -> datetime:
         """The time the verdict is about, asserted by the node."""
         return self.receipt.issued_at
@@ -92,7 +97,7 @@ def verify_receipt(
         checks=checks,
     )
     node = verify_as_of(bundle, policy, at=receipt.issued_at, roots=roots)
-    checkpoint = _logged(proof, envelope, receipt, node, checks=checks)
+    checkpoint = _logged(proof, envelope, receipt, node, required=policy.require.log_proof, checks=checks)
     checks.skip("receipt time", "asserted by the node, whose host owns the clock; no time stamp was given")
     return ReceiptVerdict(
         receipt=receipt,
@@ -122,9 +127,12 @@ def _accepted(receipt: Receipt, policy: Policy, *, checks: Checks) -> None:
 
 
 def _logged(
-    proof: LogProof | None, envelope: bytes, receipt: Receipt, node: HistoricVerdict, *, checks: Checks
+    proof: LogProof | None, envelope: bytes, receipt: Receipt, node: HistoricVerdict, *, required: bool, checks: Checks
 ) -> Checkpoint | None:
     """Step 5."""
+    if proof is None and required:
+        hint = "complete it while the node, or another on its log directory, runs: confide receipt complete"
+        raise ReceiptError(Code.RECEIPT_LOG_REQUIRED, found="no log proof", wanted="one, as the policy demands", hint=hint)
     if proof is None:
         checks.skip("log inclusion", "no log proof was given; the receipt stands on its Ed25519 signature alone")
         return None
