@@ -426,7 +426,7 @@ def _offline(bundle: bytes, proof: bytes) -> Iterator[Case]:
     yield accept("offline", "RCP-18", "receipt.verify", given, accepted)
     yield accept("offline-with-exchange", "RCP-17 RCP-18", "receipt.verify", {**given, **exchange}, accepted)
     yield accept("offline-logged", "RCP-18", "receipt.verify", {**given, "proof": proof.hex()}, {**accepted, "logged": 3})
-    required = {"policy": node.policy(require__log_proof=True).hex()}
+    required = {"policy": node.policy(require={"log_proof": True}).hex()}
     yield accept(
         "offline-logged-as-required",
         "RCP-19",

@@ -19,6 +19,7 @@ from tests.policy.world import (
     OTHERS,
     OWNED,
     OWNED_KEYS,
+    RECEIPTS,
     STRANGER,
     X25519,
     World,
@@ -202,10 +203,10 @@ def _node() -> Iterator[Case]:
     yield Case(
         "verify-accept-log-proof",
         "VER-32",
-        world(keys={"receipt_keys": [RECEIPT.public, LOG.public]}),
+        world(keys={"receipt_keys": [RECEIPTS.public, ml_dsa(5).public]}),
         policy={"require__log_proof": True},
     )
-    young = world(keys={"receipt_keys": [RECEIPT.public]})
+    young = world(keys={"receipt_keys": [RECEIPTS.public]})
     yield Case("verify-log-proof", "VER-32", young, expected=Code.POLICY_LOG_PROOF, policy={"require__log_proof": True})
     yield Case("verify-accept-receipts-skipped", "VER-21 VER-27", silent, policy={"require__receipts": UNSAFE})
     yield Case("verify-model-digest", "VER-22", expected=Code.POLICY_MODEL_DIGEST, policy={"models": {"minilm": ["00" * 32]}})

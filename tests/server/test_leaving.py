@@ -36,8 +36,9 @@ def soon(condition: Callable[[], bool]) -> bool:
 def test_clients_that_leave_take_their_requests_out_of_the_queue() -> None:
     with served() as running:
         assert running.node is not None
-        engine, app = running.node.engine, running.node.app
-        (worker,) = engine.worker_pids
+        pool, app = running.node.engine, running.node.app
+        engine = pool._engines["operator"]
+        (worker,) = pool.worker_pids
         os.kill(worker, signal.SIGSTOP)  # the first request stays in the worker, the others wait
         try:
             connections = [running.connect() for _ in range(4)]

@@ -177,7 +177,7 @@ def test_a_bug_inside_is_coarse_even_inside_and_leaves_no_content_in_the_log(cap
     secret = "my-private-diagnosis"
 
     async def test(node: Inside) -> None:
-        async def broken(*_: Any) -> None:
+        async def broken(*_: Any, **__: Any) -> None:
             raise ValueError(secret)
 
         node.node.engine.run = broken  # type: ignore[method-assign,assignment] # a bug, as close to one as a test can get
@@ -208,7 +208,7 @@ def test_an_inner_application_that_stops_half_way_never_looks_complete() -> None
 
 def test_a_model_that_takes_too_long_is_answered_inside() -> None:
     async def test(node: Inside) -> None:
-        async def slow(*_: Any) -> None:
+        async def slow(*_: Any, **__: Any) -> None:
             await asyncio.sleep(5)
 
         node.node.engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test

@@ -294,7 +294,7 @@ def _private_keys(root: object) -> list[object]:
 
 def test_a_request_that_never_ends_does_not_keep_the_node(caplog: pytest.LogCaptureFixture) -> None:
     async def test(node: Inside) -> None:
-        async def slow(*_: object) -> None:
+        async def slow(*_: object, **__: object) -> None:
             await asyncio.sleep(30)
 
         node.node.engine.run = slow  # type: ignore[method-assign,assignment] # no real model is slow enough for a test
