@@ -20,6 +20,7 @@ from confide.codes import Code
 from confide.errors import ChannelError, MisuseError
 from confide.formats import strictjson
 from confide.policy.verdict import Verdict
+from confide.receipt.checkpoint import Checkpoint
 from confide.receipt.model import Receipt
 
 MAX_ANSWER = 64 << 20  # bytes of JSON; the node's own bound on outputs is far below
@@ -65,6 +66,7 @@ class Record:
     request: bytes = field(repr=False)
     response: bytes = field(repr=False)
     salts: bytes | None = field(repr=False)
+    proof: bytes | None = field(default=None, repr=False)  # of the receipt by its log
 
     def files(self) -> dict[str, bytes]:
         """File name to bytes, as `Answer.save` writes them."""
@@ -75,6 +77,7 @@ class Record:
             saved.RESPONSE: self.response,
             saved.SALTS: self.salts,
             saved.RECEIPT: self.receipt,
+            saved.PROOF: self.proof,
         }
         return {name: data for name, data in files.items() if data is not None}
 
@@ -103,6 +106,7 @@ class Answer:
         output: task, values, and the package digest that was required inside the seal.
         receipt: checked; None only where the policy does not require receipts.
         verdict: what was verified about the node before anything was sent.
+        checkpoint: the log head that covers the receipt, after `Node.complete`.
     """
 
     model: str
@@ -111,6 +115,7 @@ class Answer:
     verdict: Verdict = field(repr=False)
     timing: Timing = field(repr=False)
     record: Record = field(repr=False)
+    checkpoint: Checkpoint | None = field(default=None, repr=False)
 
     @property
     def task(self) -> str:

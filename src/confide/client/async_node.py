@@ -141,6 +141,17 @@ class AsyncNode:
             upload_flow(self.core, Path(path), alias=alias, token=token, visibility=visibility, progress=progress, resume=resume)
         )
 
+    async def complete(self, *answers: Answer) -> list[Answer]:
+        """The same answers with their receipts proven by the log, and so by an ML-DSA-65 signature: `save` them, then they hold alone.
+
+        Lazily and in batches: one exchange for hundreds of answers. A log that forked since the last time is refused.
+
+        Raises:
+            RemoteError: the node does not have the log of these receipts.
+            ReceiptError: a `log` code.
+        """
+        return await self.drive(self.core.complete(answers))
+
     async def delete_package(self, digest: str, *, token: str | Token | None = None) -> tuple[str, ...]:
         """As `Node.delete_package`."""
         return await self.drive(delete_package_flow(self.core, digest, token=token))

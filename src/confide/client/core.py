@@ -6,12 +6,13 @@ Features are flows on top of it (`flow` says how to add one). Left to others: ve
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from confide.client.answer import MAX_ANSWER, Answer, Output, Record, Timing, decode_output
+from confide.client.completion import complete_flow, provable
 from confide.client.exchange import Exchanged, KeyChangedError, Sealed
 from confide.client.flow import Flow
 from confide.client.loading import file_name
@@ -26,6 +27,7 @@ from confide.codes import Code
 from confide.errors import ChannelError, ConfideError, MisuseError, ReceiptError, RemoteError, TransportError
 from confide.formats import strictjson
 from confide.policy.model import Policy
+from confide.receipt.checkpoint import Checkpoint
 from confide.seal.bhttp import Request
 from confide.seal.fields import Fields
 from confide.seal.ohttp import INNER_AUTHORITY
@@ -109,6 +111,7 @@ class Core:
         self, policy: Policy, session: Session, *, timeouts: Timeouts, patience: float, token: Token | None = None
     ) -> None:
         self.policy, self.session, self.timeouts, self.token = policy, session, timeouts, token
+        self.heads: dict[bytes, Checkpoint] = {}  # of logs, by log id: the last ones seen (`completion`)
         self._patience = min(patience, timeouts.exchange)
         self.closed = False
 
@@ -173,8 +176,20 @@ class Core:
         """
         if done.receipt is None and self.policy.require.receipts and 200 <= done.status < 300:
             raise ReceiptError(Code.CLIENT_NO_RECEIPT, found="no receipt", wanted="one that the node's keyset signed")
-        yield from ()
+        if self.policy.require.log_proof and done.receipt is not None and done.proof is None and 200 <= done.status < 300:
+            item = provable(done.envelope, done.receipt, done.attested.verdict.keyset)
+            (completed,) = yield from complete_flow(self, [item])
+            done = replace(done, proof=completed.proof)
         return done
+
+    def complete(self, answers: Sequence[Answer]) -> Flow[list[Answer]]:
+        """See `Node.complete`."""
+        items = [provable(answer.record.receipt, answer.receipt, answer.verdict.keyset) for answer in answers]
+        completed = yield from complete_flow(self, items)
+        return [
+            replace(answer, record=replace(answer.record, proof=each.proof.to_bytes()), checkpoint=each.checkpoint)
+            for answer, each in zip(answers, completed, strict=True)
+        ]
 
     def record(self, done: Exchanged) -> Record:
         """The exact bytes that prove an exchange later."""
@@ -188,6 +203,7 @@ class Core:
             request=done.request,
             response=done.committed,
             salts=done.salts,
+            proof=None if done.proof is None else done.proof.to_bytes(),
         )
 
     def _whole(self, request: Asked) -> Flow[Exchanged]:

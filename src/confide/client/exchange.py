@@ -21,6 +21,7 @@ from confide.receipt.check import check_receipt
 from confide.receipt.commit import Salts
 from confide.receipt.deliver import from_trailers
 from confide.receipt.model import Receipt
+from confide.receipt.proof import LogProof
 from confide.seal import bhttp, ohttp
 from confide.seal.fields import Fields
 from confide.seal.padding import bucket
@@ -54,6 +55,7 @@ class Exchanged:
     network: float = 0.0
     open: float = 0.0
     check: float = 0.0
+    proof: LogProof | None = field(default=None, repr=False)  # where the policy demands one
 
     @property
     def status(self) -> int:

@@ -183,6 +183,17 @@ class Node:
             upload_flow(self.core, Path(path), alias=alias, token=token, visibility=visibility, progress=progress, resume=resume)
         )
 
+    def complete(self, *answers: Answer) -> list[Answer]:
+        """The same answers with their receipts proven by the log, and so by an ML-DSA-65 signature: `save` them, then they hold alone.
+
+        Lazily and in batches: one exchange for hundreds of answers. A log that forked since the last time is refused.
+
+        Raises:
+            RemoteError: the node does not have the log of these receipts.
+            ReceiptError: a `log` code.
+        """
+        return self.drive(self.core.complete(answers))
+
     def delete_package(self, digest: str, *, token: str | Token | None = None) -> tuple[str, ...]:
         """Take an owner's package off the node, with the aliases that stand on it: these are returned."""
         return self.drive(delete_package_flow(self.core, digest, token=token))

@@ -6,12 +6,16 @@ Left to others: the judgement (`receipt.verify`).
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confide.attest.document import parse_document
+from confide.client.completion import Provable
 from confide.client.files import read_file
 from confide.client.roots import roots_for
 from confide.codes import Code
 from confide.errors import MisuseError
 from confide.policy.model import Policy
+from confide.receipt.check import check_receipt
 from confide.receipt.commit import MAX_SALTS, Salts
+from confide.receipt.proof import MAX_PROOF, LogProof
 from confide.receipt.statement import MAX_RECEIPT
 from confide.receipt.verify import ReceiptVerdict, verify_receipt
 
@@ -19,6 +23,7 @@ MAX_BUNDLE = 1 << 20  # bytes, as attest.document reads
 MAX_MESSAGE = 64 << 20  # bytes, as seal reads
 
 RECEIPT, BUNDLE, REQUEST, RESPONSE, SALTS = "receipt.json", "bundle.json", "request.bhttp", "response.bhttp", "salts.json"
+PROOF = "proof.json"
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Saved:
     request: bytes | None = field(default=None, repr=False)
     response: bytes | None = field(default=None, repr=False)
     salts: bytes | None = field(default=None, repr=False)
+    proof: bytes | None = field(default=None, repr=False)
 
 
 def find(
@@ -39,6 +45,7 @@ def find(
     request: Path | None = None,
     response: Path | None = None,
     salts: Path | None = None,
+    proof: Path | None = None,
 ) -> Saved:
     """Read the files; where `receipt` is a folder, those that are not named are looked for in it.
 
@@ -61,6 +68,7 @@ def find(
         request=_read(there(REQUEST, request), MAX_MESSAGE),
         response=_read(there(RESPONSE, response), MAX_MESSAGE),
         salts=_read(there(SALTS, salts), MAX_SALTS),
+        proof=_read(there(PROOF, proof), MAX_PROOF),
     )
 
 
@@ -74,7 +82,25 @@ def verify(saved: Saved, policy: Policy) -> ReceiptVerdict:
         request=saved.request,
         response=saved.response,
         salts=None if saved.salts is None else Salts.parse(saved.salts),
+        proof=None if saved.proof is None else LogProof.parse(saved.proof),
     )
+
+
+def provable_of(saved: Saved) -> Provable:
+    """A saved receipt as `complete_flow` takes it: checked against its bundle's keyset, which the policy has yet to judge."""
+    keyset = parse_document(saved.bundle).keyset
+    salts = None if saved.salts is None else Salts.parse(saved.salts)
+    receipt = check_receipt(
+        saved.receipt,
+        keyset=keyset,
+        request=saved.request,
+        response=saved.response,
+        salts=salts,
+        enc=None,
+        key_config=None,
+        models=None,
+    )
+    return Provable(saved.receipt, receipt, keyset)
 
 
 def _read(path: Path | None, limit: int) -> bytes | None:

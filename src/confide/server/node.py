@@ -134,6 +134,7 @@ async def prepare_node(
         epochs = _epochs(config, boot, keys=keys, store=store, tee=device, proof=proof, now=now)
         undo.push_async_callback(epochs.close)
         await epochs.start()
+        await proof.kept()
         admissions = Admissions(
             authority_key=authority_key,
             keyset=lambda: epochs.keyset,
@@ -155,7 +156,13 @@ async def prepare_node(
         inner = InnerApp(routes=inner_routes(parts), body_limit=config.limits.request_bytes)  # 4
         sealed, streamed = _openers(config, Gateway(store, max_message=config.limits.request_bytes), epochs, inner, proof)
         outer = app or OuterApp(config.limits, access_log=config.access_log)  # 5
-        outer.open(documents=epochs, sealed=sealed, streamed=streamed, keys=store.encode, standing=lambda: proof.standing() or epochs.standing())
+        outer.open(
+            documents=epochs,
+            sealed=sealed,
+            streamed=streamed,
+            keys=store.encode,
+            standing=lambda: proof.standing() or epochs.standing(),
+        )
         undo.pop_all()  # it runs: from here on, `Node.stop` ends all this
     return Node(
         config=config,

@@ -100,6 +100,11 @@ class Proof:
         if self._store is not None:
             self._store.keep_keyset(digest, document)
 
+    async def kept(self) -> None:
+        """Return when everything so far is on the disk: a boot's first keyset before its first receipt."""
+        if self._store is not None:
+            await self._store.sync()
+
     async def inclusion(self, index: int, *, log_id: bytes | None = None) -> bytes:
         """The log proof of a receipt; waits for the next checkpoint when the last one does not cover it.
 

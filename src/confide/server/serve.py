@@ -26,9 +26,9 @@ from confide.codes import Code
 from confide.server import NodeError
 from confide.server.config import NodeConfig
 from confide.server.node import Node, prepare_node
+from confide.server.opened import describe
 from confide.server.outer import OuterApp
 from confide.server.protocol import bounded
-from confide.server.opened import describe
 
 log = logging.getLogger("confide.node")
 BACKLOG = 1024
