@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "confide.cli.explain",
     "run": "confide.cli.run",
     "receipt": "confide.cli.receipt",
+    "log": "confide.cli.log",
     "models": "confide.cli.models",
     "admit": "confide.cli.admit",
     "key": "confide.cli.key",

@@ -66,7 +66,7 @@ def verify(
 @timeout_option
 @json_option
 def complete(folders: tuple[Path, ...], *, url: str, as_json: bool, **connection: Any) -> None:
-    """Fetch the log's proofs of receipts in folders written by `confide run --save`, and keep each as proof.json beside its receipt.
+    """Fetch the log's proofs of receipts in folders written by `confide run --save`, kept as proof.json beside each receipt.
 
     With it a receipt is complete: an ML-DSA-65 signature covers it too. The node is verified first, and its log is held to what
     it showed before.

@@ -142,7 +142,7 @@ class AsyncNode:
         )
 
     async def complete(self, *answers: Answer) -> list[Answer]:
-        """The same answers with their receipts proven by the log, and so by an ML-DSA-65 signature: `save` them, then they hold alone.
+        """The same answers, their receipts proven by the log and so by an ML-DSA-65 signature: `save` them, and they hold alone.
 
         Lazily and in batches: one exchange for hundreds of answers. A log that forked since the last time is refused.
 
