@@ -1,10 +1,12 @@
-"""A whole node with one inner route that gives back what it gets: what the channel costs for large tensors, without any model.
+"""A whole node with two inner routes more, one that gives back what it gets and one that streams: the channel without a model.
 
-python -m bench.echo      prints its URL when it is ready
+python -m bench.echo [CONFIDE_SETTING=VALUE...]      prints its URL when it is ready
 """
 
 import asyncio
+import os
 import sys
+import time
 from collections.abc import AsyncIterator
 
 import uvicorn
@@ -19,7 +21,6 @@ from confide.server.serve import _keep_memory, listen, url_of
 
 PATH, STREAMED = "/bench/echo", "/bench/streamed"
 LIMIT = 4 << 20  # bytes of one request
-LONGEST = 1 << 40  # bytes of a streamed one
 _BYTES = ((b"content-type", b"application/octet-stream"),)
 
 
@@ -29,21 +30,25 @@ async def echo(call: Call) -> Reply:
 
 
 async def streamed(call: Call) -> StreamReply:
-    """Each piece, when it has come."""
+    """A piece of 64 KiB every 20 ms, for as many seconds as the body says: about 3 MB/s."""
+    ends = time.monotonic() + float(await call.body())
 
     async def pieces() -> AsyncIterator[bytes]:
-        async for piece in call.pieces():
-            yield piece
+        while time.monotonic() < ends:
+            yield os.urandom(1 << 16)
+            await asyncio.sleep(0.02)
 
     return StreamReply(200, _BYTES, pieces())
 
 
 async def serve(settings: dict[str, str]) -> None:
     """Serve until terminated."""
-    flags = {"tee": "simulated", "port": 0, "workers": 1, "limits.request_bytes": LIMIT}
+    flags: dict[str, object] = {"tee": "simulated", "port": 0, "workers": 1, "limits.request_bytes": LIMIT}
+    if owner := settings.pop("OWNER", None):
+        flags["owners"] = {"soak": {"token_sha256": owner}}
     config = load_config(environ=settings, flags=flags)
     async with running_node(config) as node:
-        mine = [Route("POST", PATH, echo), Route("POST", STREAMED, streamed, body_limit=LONGEST)]
+        mine = [Route("POST", PATH, echo), Route("POST", STREAMED, streamed)]
         node.inner.router = Router([*node.inner.router.routes, *mine])
         listener = listen(config.host, config.port)
         options = {"loop": "none", "ws": "none", "lifespan": "off", "interface": "asgi3", "log_config": None, "access_log": False}

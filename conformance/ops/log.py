@@ -10,8 +10,8 @@ from confide.formats.fields import format_time, parse_time
 from confide.receipt.check import check_receipt
 from confide.receipt.checkpoint import Checkpoint, verify_checkpoint, verify_growth
 from confide.receipt.checkpointer import Checkpointer
-from confide.receipt.log import Log
 from confide.receipt.frames import records
+from confide.receipt.log import Log
 from confide.receipt.proof import BatchProof, ConsistencyProof, LogProof, verify_proof
 from confide.receipt.whole import verify_log
 

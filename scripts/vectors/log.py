@@ -9,8 +9,8 @@ from confide.errors import ConfideError
 from confide.formats import dsse, strictjson
 from confide.formats.fields import format_time
 from confide.receipt.checkpoint import PAYLOAD_TYPE, Checkpoint, log_id, sign_checkpoint
-from confide.receipt.log import EMPTY_ROOT, Log
 from confide.receipt.frames import frame
+from confide.receipt.log import EMPTY_ROOT, Log
 from confide.receipt.proof import BatchProof, ConsistencyProof, LogProof
 from scripts.vectors import _receipts as world
 

@@ -7,10 +7,12 @@ import click
 
 from confide.cli.options import PATH, json_option, policy_option, signer_option
 from confide.cli.output import emit, emit_json, table
-from confide.formats.fields import format_time
 
 if TYPE_CHECKING:
     from confide.client.logs import Judged
+
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @click.group("log", short_help="Work with logs of receipts.")
@@ -24,10 +26,10 @@ def command() -> None:
 @signer_option
 @json_option
 def verify(directory: Path, *, policy: Path | None, policy_signers: tuple[Path, ...], as_json: bool) -> None:
-    """Verify every receipt, every checkpoint and the end of each log under DIRECTORY, a node's log_dir or one boot's folder in it.
+    """Verify every receipt, every checkpoint and the end of each log in DIRECTORY, a node's log_dir or one boot's folder in it.
 
-    A log without a closing checkpoint whose node is gone "ended uncleanly": receipts after its last may be missing. Without a policy
-    nothing says whose log it is.
+    A log without a closing checkpoint whose node is gone "ended uncleanly": receipts after its last may be missing. Without a
+    policy nothing says whose log it is.
     """
     from confide.client import loading, logs  # noqa: PLC0415 - the library loads when a command runs
 
@@ -46,11 +48,7 @@ def _render(judged: "Judged") -> str:
     report = judged.report
     holds = "holds" if report.failure is None else f"REFUSED: {report.failure.code.value}"
     broken = "" if report.broken is None else f" at receipt {report.broken}"
-    span = (
-        ""
-        if report.first_at is None or report.last_at is None
-        else f", {format_time(report.first_at)} to {format_time(report.last_at)}"
-    )
+    span = "" if report.first_at is None else f", {report.first_at:{_TIME}} to {report.last_at:{_TIME}}"
     rows = [
         ("log", report.log_id.hex()),
         ("result", f"{holds}{broken}"),
