@@ -282,7 +282,7 @@ def test_a_failing_input_is_a_line_with_its_code_and_the_end_is_missing() -> Non
                 raise EngineError(Code.ENGINE_WORKER_DIED)
             return await run(*arguments, **owner)
 
-        node.node.engine.run = dies  # type: ignore[method-assign,assignment] # as a worker that ends
+        node.node.engine.run = dies  # type: ignore[method-assign] # as a worker that ends
         talk = Talk(node)
         talk.ask("POST", PIPELINE, msgspec.json.encode({"inputs": TEXTS}), LINES)
         await talk.task
