@@ -118,7 +118,7 @@ def wheel(_: Options) -> None:
     python_path = make_environment(".venv-wheel", interpreter=Path(sys.executable), lock="dev.txt", projects=wheels)
     outside = ROOT / ".cache" / "wheel-tests"
     shutil.rmtree(outside, ignore_errors=True)
-    for folder in ("tests", "conformance", "vectors"):
+    for folder in ("tests", "conformance", "vectors", "docs"):  # what the tests read beside themselves
         shutil.copytree(ROOT / folder, outside / folder)
     shutil.copy(ROOT / "pyproject.toml", outside)
     models = {"CONFIDE_MODEL_DIR": str(ROOT / ".cache" / "models"), "CONFIDE_VECTORS": _vectors()}
