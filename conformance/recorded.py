@@ -12,12 +12,9 @@ Exit status: 0 all right, 1 something wrong or unsupported, 2 the folder or its 
 """
 
 import argparse
-import dataclasses
-import gzip
-import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,37 +23,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "src"))  # an installed package goes first; a bare checkout works too
 
-from confide.attest import verifiers, x509
+from confide.attest import verifiers
 from confide.attest.checks import Checks
-from confide.attest.claims import Claims
-from confide.attest.constraints import Ignored
-from confide.attest.evidence import Endorsements, Evidence, Kind
-from confide.attest.roots import AMD_ROOTS
-from confide.attest.snp.claims import SnpClaims
-from confide.attest.snp.layout import GuestPolicy, PlatformInfo, SigningKey
-from confide.attest.snp.validate import SnpConstraints
+from confide.attest.evidence import Endorsements, Evidence
+from confide.attest.roots import VENDOR_ROOTS
 from confide.errors import ConfideError
-from conformance.reports import from_protobuf
-from conformance.unwrap import join_certificates, unwrap_collateral, unwrap_json, unwrap_report
+from conformance.kinds import ADAPTERS
+from conformance.kinds.case import Case, File, RefusedInputError, UnknownDialectError
 
-EVIDENCE_ROLES = {"quote", "report", "document", "token", "gpu-report", "hcl-report", "td-quote", "tpm-attest", "tpm-signature"}
-EVIDENCE_ROLES |= {"pcrs", "attestation-protobuf", "attestation-json", "rim"}
-DIALECTS = {"attestation-json", "attestation-protobuf"}
-INPUT_ROLES = {"nonce", "event-log", "ccel-table", "trust-anchor"}
+INPUT_ROLES = {"nonce"}  # given beside evidence and endorsements
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # the clock of a case without a clock and without a certificate
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the verifier may know of a case: no expectation."""
-
-    name: str
-    kind: str
-    evidence: Evidence
-    endorsements: Endorsements
-    as_of: datetime
-    nonce: bytes | None
-    policy_inputs: Mapping[str, Any]
 
 
 @dataclass
@@ -73,64 +49,23 @@ class Finding:
 
 
 def read_case(folder: Path, entry: Mapping[str, Any], judge: Mapping[str, Any]) -> Case:
-    """Read the files of `use` and sort them by role."""
+    """Read the files of `use`; the kind's adapter sorts them."""
     roles = {file["name"]: file["role"] for file in entry["files"]}
-    evidence: dict[str, bytes] = {}
-    endorsements: dict[str, bytes] = {}
-    inputs: dict[str, bytes] = {}
-    for name in judge["use"]:
-        role, data = roles[name], (folder / entry["path"] / name).read_bytes()
-        if role in DIALECTS and entry["kind"] == Kind.SNP:
-            found = undo(role, data)
-            evidence |= {key: value for key, value in found.items() if key == "report"}
-            endorsements |= {key: value for key, value in found.items() if key != "report"}
-        elif role in EVIDENCE_ROLES:
-            evidence[role] = unwrap_report(data) if entry["kind"] == Kind.SNP else data
-        elif role in INPUT_ROLES:
-            inputs[role] = data
-        elif entry["kind"] == Kind.SNP:
-            for key, value in unwrap_collateral(role, data).items():
-                endorsements[key] = join_certificates(endorsements[key], value) if key in endorsements else value
-        else:
-            endorsements[role] = data
+    files = [File(roles[name], name, (folder / entry["path"] / name).read_bytes()) for name in judge["use"]]
+    adapter = ADAPTERS[entry["kind"]]
+    inputs = {role: data for role, _, data in files if role in INPUT_ROLES}
+    parts = adapter.sort([file for file in files if file.role not in INPUT_ROLES])
     nonce = bytes.fromhex(judge["nonce_hex"]) if judge.get("nonce_hex") else inputs.get("nonce")
-    as_of = datetime.fromisoformat(judge["as_of"]) if judge.get("as_of") else earliest(endorsements)
+    as_of = datetime.fromisoformat(judge["as_of"]) if judge.get("as_of") else max([EPOCH, *adapter.starts(parts)])
     return Case(
         name=judge["case"],
         kind=entry["kind"],
-        evidence=Evidence(entry["kind"], evidence),
-        endorsements=Endorsements(endorsements),
+        evidence=Evidence(entry["kind"], parts.evidence),
+        endorsements=Endorsements(parts.endorsements),
         as_of=as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC),
         nonce=nonce,
         policy_inputs=judge.get("policy_inputs") or {},
     )
-
-
-def undo(role: str, data: bytes) -> dict[str, bytes]:
-    """A source project's wrapping undone. What is not even JSON or protobuf goes to the verifier as it is; a wrapping that is read
-    but holds no report known here is a gap of this harness, and says so."""
-    plain = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    try:
-        found = unwrap_json(plain) if role == "attestation-json" else from_protobuf(plain)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return {"report": plain}
-    if "report" not in found:
-        raise UnknownDialectError
-    return found
-
-
-def earliest(endorsements: Mapping[str, bytes]) -> datetime:
-    """The earliest time at which all certificates in use are valid: the latest notBefore (thisUpdate) of them."""
-    starts = [EPOCH]
-    for role, data in endorsements.items():
-        try:
-            if role == "crl":
-                starts += [crl.last_update_utc for crl in x509.load_crls(data)]
-            else:
-                starts += [certificate.not_valid_before_utc for certificate in x509.load_certificates(data)]
-        except ConfideError:
-            continue  # the verifier will say so
-    return max(starts)
 
 
 def judge_case(case: Case) -> Finding:
@@ -140,13 +75,13 @@ def judge_case(case: Case) -> Finding:
         claims = verifiers.authenticate(
             case.evidence,
             case.endorsements,
-            roots=AMD_ROOTS,
+            roots=VENDOR_ROOTS,
             now=case.as_of,
             revocation=verifiers.Revocation(required=False),
             checks=checks,
         )
         finding.genuine, finding.tcb_status = True, claims.tcb_status
-        ADAPTERS[case.kind](claims, case, checks)
+        ADAPTERS[case.kind].judge(claims, case, checks)
         finding.default = "accept"
     except ConfideError as error:
         finding.code = error.code.value
@@ -157,121 +92,6 @@ def judge_case(case: Case) -> Finding:
     finding.not_checked = [f"{item.what}: {item.why}" for item in checks.not_checked]
     finding.not_checked += [f"{item.setting}: {item.effect}" for item in checks.relaxations]
     return finding
-
-
-class UnknownDialectError(Exception):
-    """The file is well formed, but nothing in it looks like a report."""
-
-
-class RefusedInputError(Exception):
-    """The nonce or an extra expectation of the case does not hold, or cannot be enforced; the argument is a harness code."""
-
-
-# --- SEV-SNP ----------------------------------------------------------------------------------------------------------------------
-
-RECORDED_V1 = SnpConstraints(
-    measurements=Ignored.UNSAFE_IGNORED,
-    minimum_tcb=Ignored.UNSAFE_IGNORED,
-    signing_keys=(SigningKey.VCEK, SigningKey.VLEK),
-    csp_ids=Ignored.UNSAFE_IGNORED,
-)
-
-
-def judge_snp(claims: Claims, case: Case, checks: Checks) -> None:
-    """`recorded-v1`, then the nonce, then what else the case expects."""
-    verifiers.validate(claims, RECORDED_V1, checks=checks)
-    if case.nonce is not None and claims.report_data not in snp_bindings(case.nonce):
-        raise RefusedInputError("recorded.nonce")
-    if case.nonce is None and "report_data" not in case.policy_inputs:
-        checks.skip("REPORT_DATA", "the case records no nonce")
-    if not isinstance(claims, SnpClaims):
-        raise TypeError(type(claims).__name__)
-    known = snp_fields(claims)
-    for name, wanted in case.policy_inputs.items():
-        if name not in known:
-            raise RefusedInputError(f"recorded.policy_input_unknown:{name}")
-        if not any(same(known[name], value) for value in (wanted if isinstance(wanted, list) else [wanted])):
-            raise RefusedInputError(f"recorded.policy_input:{name}")
-
-
-def snp_bindings(nonce: bytes) -> set[bytes]:
-    """What relying parties put into REPORT_DATA: the nonce or a digest of it, zeros behind it, all 64 bytes compared."""
-    forms = [nonce, *(hashlib.new(name, nonce).digest() for name in ("sha256", "sha384", "sha512"))]
-    return {form.ljust(64, b"\x00") for form in forms if len(form) <= 64}
-
-
-def snp_fields(claims: SnpClaims) -> dict[str, Any]:
-    """Field names of the manifests to values."""
-    report = claims.report
-    fields: dict[str, Any] = {key: getattr(report, key) for key in report.__dataclass_fields__}
-    fields |= dict(claims.measurements)
-    fields |= _decoded_fields(claims)
-    fields |= {
-        "product": claims.product.value,
-        "signing_key": claims.signing_key.name,
-        "csp_id": claims.csp_id,
-        "cpuid_fms": bytes(report.cpuid) if report.cpuid else None,
-        "debug": bool(report.policy >> 19 & 1),
-        "migrate_ma": bool(report.policy >> 18 & 1),
-        "smt_allowed": bool(report.policy >> 16 & 1),
-        "chip_id": report.chip_id,
-    }
-    return fields | {f"expected_{name}": value for name, value in fields.items()}
-
-
-def _decoded_fields(claims: SnpClaims) -> dict[str, Any]:
-    """The nested fields of the manifests: bits by name, and TCBs by component."""
-    report = claims.report
-    tcbs = {
-        "current": claims.current_tcb,
-        "committed": claims.committed_tcb,
-        "reported": claims.reported_tcb,
-        "launch": claims.launch_tcb,
-    }
-    names = {"ciphertext_hiding_dram": "ciphertext_hiding", "ciphertext_hiding_dram_en": "ciphertext_hiding_en"}
-    bits = {names.get(bit.name.lower(), bit.name.lower()): bool(report.policy & bit) for bit in GuestPolicy if bit.name}
-    platform = {names.get(bit.name.lower(), bit.name.lower()): bool(report.platform_info & bit) for bit in PlatformInfo if bit.name}
-    major, minor = report.policy_abi
-    policy: dict[str, bool | int] = {
-        **bits,
-        "abi_major": major,
-        "abi_minor": minor,
-        "smt_allowed": bits["smt"],
-        "reserved_mbo_17": bits["reserved_one"],
-    }
-    fields: dict[str, Any] = {"policy_bits": policy, "platform_info_bits": platform}
-    return fields | {f"{name}_tcb_decoded": dataclasses.asdict(tcb) for name, tcb in tcbs.items()}
-
-
-def same(found: Any, wanted: Any) -> bool:
-    """Equality across spellings: hex for bytes (short ones zero-extended), hex or decimal for numbers, any case for names.
-
-    Of nested fields, those that are wanted; a name that is not known here is not the same.
-    """
-    if isinstance(found, dict):
-        return (
-            isinstance(wanted, dict)
-            and bool(wanted)
-            and all(key in found and same(found[key], item) for key, item in wanted.items())
-        )
-    if isinstance(found, bytes):
-        text = str(wanted).lower().removeprefix("0x")
-        return text.ljust(2 * len(found), "0") == found.hex() and len(text) % 2 == 0 and bool(text)
-    if isinstance(found, int) and not isinstance(found, bool) and isinstance(wanted, str):
-        return wanted.isascii() and wanted.removeprefix("0x").isalnum() and _integer(wanted) == found
-    if isinstance(found, str) and isinstance(wanted, str):
-        return found.lower() == wanted.lower()
-    return bool(type(found) is type(wanted) and found == wanted)
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None
-
-
-ADAPTERS: Mapping[str, Callable[[Claims, Case, Checks], None]] = {Kind.SNP.value: judge_snp}
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------------------

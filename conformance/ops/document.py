@@ -15,7 +15,7 @@ def _parse(given: dict[str, Any]) -> dict[str, Any]:
         "nonce_path": _path(document.nonce_path) if document.nonce_path else None,
         "binding": document.binding.hex(),
         "evidence": [{"kind": part.kind, "items": _hex(part.items)} for part in document.evidence],
-        "collateral": _hex(document.endorsements.items),
+        "collateral": _hex(document.collateral),
         "skipped": list(document.skipped),
         "admission": None if document.admission is None else document.admission.hex(),
         "issued_at": format_time(document.issued_at),

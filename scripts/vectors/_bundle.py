@@ -12,7 +12,7 @@ from confide.attest.binding import NO_NONCES, binding
 from confide.attest.document import build_document
 from confide.attest.keyset import Keyset
 from confide.attest.snp.layout import Product
-from confide.policy.snp import components_of
+from confide.policy.accept.snp import components_of
 from confide.receipt.model import Receipt
 from confide_sim.amd import TCBS, FalseChip, root
 from scripts.vectors import _receipts as world
@@ -32,7 +32,7 @@ def make(keyset: Keyset = KEYSET) -> bytes:
     bound = binding(nonces=NO_NONCES, keyset=keyset.raw)
     return build_document(
         keyset=keyset,
-        evidence=[chip.evidence(report_data=bound, measurement=MEASUREMENT)],
+        evidence=chip.evidence(report_data=bound, measurement=MEASUREMENT),
         endorsements=chip.endorsements(),
         issued_at=world.AT,
     )

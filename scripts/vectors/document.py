@@ -136,5 +136,5 @@ def _types() -> Iterator[dict[str, Any]]:
     }
     for name, (members, code) in keysets.items():
         yield reject(f"document-reject-{name}", "DOC-6", OP, text(keyset=b64(encode(members))), code)
-    for name, items in {"unknown-evidence": [REPORT, item("tdx-quote")], "only-unknown-evidence": [item("x")]}.items():
+    for name, items in {"unknown-evidence": [REPORT, item("moon-quote")], "only-unknown-evidence": [item("x")]}.items():
         yield reject(f"document-reject-{name}", "DOC-7", OP, text(evidence=items), Code.DOCUMENT_EVIDENCE_TYPE)

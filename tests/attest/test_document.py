@@ -8,7 +8,6 @@ from scripts.vectors._node import NOW, b64, bytes_of, document_members, encode, 
 from confide.attest.binding import NO_NONCES, binding, nonce_path, nonces_root
 from confide.attest.checks import Checks
 from confide.attest.document import (
-    EVIDENCE_TYPES,
     MAX_DOCUMENT,
     Document,
     NoncePath,
@@ -17,6 +16,7 @@ from confide.attest.document import (
     parse_document,
 )
 from confide.attest.evidence import Endorsements, Evidence, Kind
+from confide.attest.wire import DEVICE_EVIDENCE, EVIDENCE_TYPES
 from confide.codes import Code
 from confide.errors import EvidenceError, MisuseError
 
@@ -43,7 +43,7 @@ def for_nonce(index: int) -> Document:
     """What the node hands to the client whose nonce is number `index`."""
     path = NoncePath(index, len(NONCES), tuple(nonce_path(NONCES, index)))
     raw = build_document(
-        keyset=keyset(), nonces=nonces_root(NONCES), nonce_path=path, evidence=[REPORT], endorsements=VENDOR, issued_at=NOW
+        keyset=keyset(), nonces=nonces_root(NONCES), nonce_path=path, evidence=REPORT, endorsements=VENDOR, issued_at=NOW
     )
     return parse_document(raw)
 
@@ -55,7 +55,9 @@ def test_each_member_is_read() -> None:
     assert document.keyset.raw == encode(keyset_members())
     assert (document.nonces, document.nonce_path) == (bytes_of("root"), NoncePath(1, 2, (bytes_of("sibling"),)))
     assert document.evidence == (REPORT,)
-    assert document.endorsements == Endorsements({"vcek": bytes_of("vcek", 1300), "crl": bytes_of("crl", 900)})
+    assert document.endorsements_of(document.evidence[0]) == Endorsements(
+        {"vcek": bytes_of("vcek", 1300), "crl": bytes_of("crl", 900)}
+    )
     assert (document.admission, document.issued_at, document.skipped) == (b"{}", NOW, ())
 
 
@@ -63,12 +65,12 @@ def test_what_is_built_is_what_is_parsed() -> None:
     document = for_nonce(3)
     assert document.keyset == keyset()
     assert (document.nonces, document.nonce_path) == (nonces_root(NONCES), NoncePath(3, 5, tuple(nonce_path(NONCES, 3))))
-    assert (document.evidence, document.endorsements) == ((REPORT,), VENDOR)
+    assert (document.evidence, document.endorsements_of(REPORT)) == ((REPORT,), VENDOR)
     assert (document.admission, document.issued_at) == (None, NOW)
 
 
 def test_a_document_for_nobody_has_no_nonces() -> None:
-    raw = build_document(keyset=keyset(), evidence=[REPORT], endorsements=VENDOR, issued_at=NOW, admission=b"envelope")
+    raw = build_document(keyset=keyset(), evidence=REPORT, endorsements=VENDOR, issued_at=NOW, admission=b"envelope")
     document = parse_document(raw)
     assert (document.nonces, document.nonce_path, document.admission) == (NO_NONCES, None, b"envelope")
 
@@ -205,15 +207,15 @@ def test_a_keyset_that_is_refused_refuses_the_document(members: dict[str, Any], 
 
 
 def test_evidence_of_an_unknown_type_is_refused_with_its_name() -> None:
-    items = [*document_members()["evidence"], {"type": "tdx-quote", "value": ""}]
+    items = [*document_members()["evidence"], {"type": "moon-quote", "value": ""}]
     error = refusal(encode(document_members(evidence=items)))
-    assert (error.code, error.found) == (Code.DOCUMENT_EVIDENCE_TYPE, "tdx-quote")
+    assert (error.code, error.found) == (Code.DOCUMENT_EVIDENCE_TYPE, "moon-quote")
 
 
 def test_collateral_of_an_unknown_type_is_left_out_and_named() -> None:
     items = [*document_members()["collateral"], {"type": "tcb-info", "value": "QQ=="}]
     document = parsed(collateral=items)
-    assert set(document.endorsements.items) == {"vcek", "crl"}
+    assert set(document.collateral) == {"vcek", "crl"}
     assert document.skipped == ("tcb-info",)
 
 
@@ -228,17 +230,17 @@ def test_two_items_of_an_unknown_type_are_refused_too() -> None:
     assert code_of(collateral=[{"type": "tcb-info", "value": ""}] * 2) is Code.DOCUMENT_DUPLICATE
 
 
-def test_each_kind_that_has_a_verifier_has_a_type_on_the_wire() -> None:
-    assert {place.kind for place in EVIDENCE_TYPES.values()} == set(Kind)
+def test_each_kind_has_a_type_on_the_wire() -> None:
+    assert {place.kind for table in (EVIDENCE_TYPES, DEVICE_EVIDENCE) for place in table.values()} == set(Kind)
 
 
 # Building
 
 
-@pytest.mark.parametrize("part", [Evidence("tdx", {"quote": b""}), Evidence("snp", {"quote": b""})], ids=str)
+@pytest.mark.parametrize("part", [Evidence("tdx", {"report": b""}), Evidence("snp", {"quote": b""})], ids=str)
 def test_evidence_without_a_type_is_not_built_into_a_document(part: Evidence) -> None:
     with pytest.raises(EvidenceError) as caught:
-        build_document(keyset=keyset(), evidence=[part], endorsements=VENDOR, issued_at=NOW)
+        build_document(keyset=keyset(), evidence=part, endorsements=VENDOR, issued_at=NOW)
     assert caught.value.code is Code.DOCUMENT_EVIDENCE_TYPE
 
 
@@ -247,7 +249,7 @@ def test_evidence_without_a_type_is_not_built_into_a_document(part: Evidence) ->
 )
 def test_a_root_and_its_path_come_together(given: dict[str, Any]) -> None:
     with pytest.raises(MisuseError) as caught:
-        build_document(keyset=keyset(), evidence=[REPORT], endorsements=VENDOR, issued_at=NOW, **given)
+        build_document(keyset=keyset(), evidence=REPORT, endorsements=VENDOR, issued_at=NOW, **given)
     assert caught.value.code is Code.BINDING_LENGTH
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.cli.sessions import FOLDER, Outcome, Step, parse, play
 from tests.client.nodes import Place, changed, place
 from tests.client.policies import text
+from tests.policy.world import snp_of
 from tests.server.uploading import OWNERS, SMALL, bearer
 from tests.support_models import bert_folder
 
@@ -105,7 +106,7 @@ def write_releases(folder: Path, here: Place) -> None:
         members = {"alg": key.public.alg.value, "public_key": strictjson.b64(key.public.raw)}
         (folder / name).write_bytes(strictjson.dumps(members))
     own = here.policy.raw
-    measurement = here.policy.accept[0].constraints.measurements
+    measurement = snp_of(here.policy).measurements
     assert isinstance(measurement, tuple)
     other = own.replace(measurement[0].hex().encode(), b"00" * 48)
     assert other != own

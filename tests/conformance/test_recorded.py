@@ -20,6 +20,7 @@ from confide.attest.snp.layout import Product, Tcb, parse_report
 from confide.attest.x509 import load_certificate
 from confide_sim.amd import FalseChip
 from conformance import recorded, reports, unwrap
+from conformance.kinds import snp
 
 AS_OF = "2026-06-01T00:00:00Z"
 Write = Callable[..., Path]
@@ -29,7 +30,7 @@ Write = Callable[..., Path]
 def _simulated_roots(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Folders written here hold simulated evidence; the public ones are judged with AMD's roots alone."""
     if "write" in request.fixturenames:
-        monkeypatch.setattr(recorded, "AMD_ROOTS", ROOTS)
+        monkeypatch.setattr(recorded, "VENDOR_ROOTS", ROOTS)
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_a_crash_of_the_verifier_is_never_right(
 
 def test_claims_of_another_class_are_a_crash(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifiers, "validate", lambda *_, **__: None)
-    monkeypatch.setattr(recorded, "SnpClaims", Root)
+    monkeypatch.setattr(snp, "SnpClaims", Root)
     entry = json.loads((write() / "MANIFEST.json").read_text())["vectors"][0]
     case = recorded.read_case(write(), entry, entry["judge"][0])
     assert recorded.judge_case(case).code == "crash.TypeError"

@@ -101,9 +101,9 @@ def test_it_is_renewed_before_its_collateral_ages() -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
         first = parse_document(await source.current())
         clock.now += timedelta(days=28, hours=22)
-        assert parse_document(await source.current()).endorsements.items["crl"] == first.endorsements.items["crl"]
+        assert parse_document(await source.current()).collateral["crl"] == first.collateral["crl"]
         clock.now += timedelta(hours=2)
-        assert parse_document(await source.current()).endorsements.items["crl"] != first.endorsements.items["crl"]
+        assert parse_document(await source.current()).collateral["crl"] != first.collateral["crl"]
 
     async def frozen(source: DocumentSource, clock: Clock) -> None:
         quote = source._quoter.tee.quote

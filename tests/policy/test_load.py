@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.policy.world import CONFIG, MEASUREMENT, MODEL, OWNED, OWNER, POLICY_SIGNER, SOFTWARE, STRANGER, members, ml_dsa
+from tests.policy.world import CONFIG, MEASUREMENT, MODEL, OWNED, OWNER, POLICY_SIGNER, SOFTWARE, STRANGER, members, ml_dsa, snp_of
 
 from confide.attest.constraints import Ignored
 from confide.attest.keyset import Isolation, Role
@@ -124,7 +124,7 @@ def test_an_accept_entry_arrives_as_constraints() -> None:
         "report_ids": ["05" * 32],
         "chip_ids": ["06" * 64],
     }
-    constraints = load_policy(as_json(accept=[entry])).accept[0].constraints
+    constraints = snp_of(load_policy(as_json(accept=[entry])))
     assert constraints.measurements == (MEASUREMENT,)
     assert constraints.minimum_tcb == {Product.TURIN: Tcb(fmc=1, boot_loader=2, tee=3, snp=4, microcode=5)}
     assert constraints.products == (Product.TURIN,)
@@ -147,8 +147,8 @@ def test_an_accept_entry_arrives_as_constraints() -> None:
 @pytest.mark.parametrize(
     ("member", "read"),
     [
-        ("accept__0__measurements", lambda policy: policy.accept[0].constraints.measurements),
-        ("accept__0__minimum_tcb", lambda policy: policy.accept[0].constraints.minimum_tcb),
+        ("accept__0__measurements", lambda policy: snp_of(policy).measurements),
+        ("accept__0__minimum_tcb", lambda policy: snp_of(policy).minimum_tcb),
         ("node__authority_key", lambda policy: policy.node.authority_key),
         ("node__config_digests", lambda policy: policy.node.config_digests),
         ("node__software_digests", lambda policy: policy.node.software_digests),

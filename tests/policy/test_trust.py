@@ -23,6 +23,7 @@ from tests.policy.world import (
     XWING,
     World,
     ed25519,
+    snp_of,
 )
 
 from confide.attest.keyset import Pool
@@ -53,7 +54,7 @@ def test_the_proposed_policy_accepts_the_node_it_was_made_from() -> None:
 
 def test_the_proposed_policy_pins_what_was_seen() -> None:
     policy = load_policy(propose().policy)
-    entry = policy.accept[0].constraints
+    entry = snp_of(policy)
     assert entry.measurements == (MEASUREMENT,)
     assert entry.minimum_tcb == {Product.MILAN: FalseChip(Product.MILAN, at=NOW).tcb}
     assert entry.products == (Product.MILAN,)
@@ -75,7 +76,7 @@ def test_the_proposed_policy_needs_no_relaxation_but_simulation() -> None:
 def test_signed_identity_and_a_providers_key_are_pinned_where_the_report_has_them() -> None:
     report = {"author_key_en": True, "author_key_digest": b"\x0a" * 48, "id_key_digest": b"\x0b" * 48}
     world = World(report=report, signing_key=SigningKey.VLEK)
-    entry = load_policy(propose(world).policy).accept[0].constraints
+    entry = snp_of(load_policy(propose(world).policy))
     assert entry.author_key_digests == (b"\x0a" * 48,)
     assert entry.id_key_digests == (b"\x0b" * 48,)
     assert entry.csp_ids == ("CN=simulated-cloud.invalid",)
@@ -83,7 +84,7 @@ def test_signed_identity_and_a_providers_key_are_pinned_where_the_report_has_the
 
 def test_turins_extra_component_is_pinned_too() -> None:
     world = World(product=Product.TURIN)
-    assert load_policy(propose(world).policy).accept[0].constraints.minimum_tcb == {Product.TURIN: world.chip.tcb}
+    assert snp_of(load_policy(propose(world).policy)).minimum_tcb == {Product.TURIN: world.chip.tcb}
 
 
 # --- the digest

@@ -30,12 +30,13 @@ from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.document import parse_document
 from confide.attest.keyset import Pool
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.attest.snp.layout import Product, SigningKey
 from confide.codes import Code
 from confide.errors import CollateralError, ConfideError, EvidenceError, MisuseError, PolicyError
-from confide.policy import conclude, rules, snp
+from confide.policy import conclude, rules
 from confide.policy import verify as module
+from confide.policy.accept import snp
 from confide.policy.model import Origin
 from confide.policy.record import Record
 from confide.policy.rollback import RollbackState
@@ -243,7 +244,7 @@ def test_simulated_evidence_refuses_under_a_production_policy_even_with_false_ro
 
 def test_simulated_evidence_is_not_genuine_where_only_vendors_roots_are_pinned() -> None:
     with pytest.raises(ConfideError) as caught:
-        verify(World().document(), policy(), now=NOW, nonce=NONCE, roots=AMD_ROOTS)
+        verify(World().document(), policy(), now=NOW, nonce=NONCE, roots=VENDOR_ROOTS)
     assert caught.value.code is Code.X509_ROOT
 
 

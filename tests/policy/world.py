@@ -18,12 +18,13 @@ from confide.attest.admission import Admission, sign_admission
 from confide.attest.binding import NO_NONCES, binding, nonce_path, nonces_root
 from confide.attest.document import NoncePath, build_document
 from confide.attest.keyset import Keyset, build_keyset
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.attest.snp.layout import Product, SigningKey
+from confide.attest.snp.validate import SnpConstraints
 from confide.formats import dsse
+from confide.policy.accept.snp import components_of
 from confide.policy.load import load_policy
 from confide.policy.model import Policy
-from confide.policy.snp import components_of
 from confide_sim.amd import FalseChip
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -35,7 +36,7 @@ SOFTWARE = hashlib.sha256(b"software").digest()
 MODEL = hashlib.sha256(b"model").digest()
 XWING = b"\x01\x64\x7a" + b"\x11" * 1216 + b"\x00\x04\x00\x01\x00\x02"
 X25519 = b"\x02\x00\x20" + b"\x22" * 32 + b"\x00\x04\x00\x01\x00\x01"
-ROOTS = (*AMD_ROOTS, *confide_sim.roots())
+ROOTS = (*VENDOR_ROOTS, *confide_sim.roots())
 
 
 def ed25519(seed: int) -> dsse.SigningKey:
@@ -110,7 +111,7 @@ class World:
             "keyset": keys,
             "nonces": root,
             "nonce_path": path,
-            "evidence": [self.chip.evidence(report_data=bound, measurement=MEASUREMENT, **self.report)],
+            "evidence": self.chip.evidence(report_data=bound, measurement=MEASUREMENT, **self.report),
             "endorsements": self.chip.endorsements(**self.collateral),
             "admission": None if self.admitted is None else admission(self.keyset, self.chip, **self.admitted),
             "issued_at": self.at,
@@ -173,3 +174,10 @@ def policy(**overrides: Any) -> Policy:
 OWNED: Mapping[str, Any] = {"node__authority_key": f"ed25519:{OWNER.public.raw.hex()}"}
 """Overrides for a policy whose node has an owner; the keyset must name it too (`keys=OWNED_KEYS`)."""
 OWNED_KEYS: Mapping[str, Any] = {"authority_key": OWNER.public}
+
+
+def snp_of(policy: Policy) -> SnpConstraints:
+    """The constraints of the first entry, which is one of SEV-SNP."""
+    constraints = policy.accept[0].constraints
+    assert isinstance(constraints, SnpConstraints)
+    return constraints

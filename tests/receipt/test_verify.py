@@ -10,7 +10,7 @@ from scripts.vectors import _bundle as node
 from scripts.vectors import _receipts as world
 
 import confide_sim
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.errors import ConfideError
 from confide.policy.load import load_policy
@@ -24,7 +24,7 @@ from confide.receipt.verify import ReceiptVerdict, verify_receipt
 
 BUNDLE = node.make()
 ENVELOPE = sign_receipt(node.RECEIPT, key=world.RECEIPT_KEY)
-ROOTS = (*AMD_ROOTS, *confide_sim.roots())
+ROOTS = (*VENDOR_ROOTS, *confide_sim.roots())
 EXCHANGE: dict[str, Any] = {"request": world.REQUEST, "response": world.RESPONSE, "salts": world.SALTS}
 
 
@@ -131,7 +131,7 @@ def test_a_fresh_keyset_around_a_strangers_key_does_not_pass_for_the_node() -> N
 def test_evidence_by_a_false_vendor_is_refused_without_its_roots_or_the_policys_word() -> None:
     refused(Code.POLICY_SIMULATED, policy={"unsafe_accept_simulated": False})
     with pytest.raises(ConfideError) as caught:
-        verify(roots=AMD_ROOTS)
+        verify(roots=VENDOR_ROOTS)
     assert caught.value.code.area in {"snp", "x509"}
 
 

@@ -17,7 +17,7 @@ from tests.server.running import Inside, config, packages
 import confide_sim
 from confide.attest.admission import Admission, sign_admission
 from confide.attest.publickeys import key_text
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.cli.app import run
 from confide.codes import Code
 from confide.errors import ConfideError
@@ -30,7 +30,7 @@ from confide.policy.verify import verify
 from confide.server.node import running_node
 from confide_sim.amd import FalseChip
 
-ROOTS = (*AMD_ROOTS, *confide_sim.roots())
+ROOTS = (*VENDOR_ROOTS, *confide_sim.roots())
 INTERFACES: dict[str, Callable[[Machine], Any]] = {
     "configfs-tsm": lambda machine: tsm_machine(Tsm(machine)),
     "sev-guest": lambda machine: sev_machine(SevDevice(machine)),

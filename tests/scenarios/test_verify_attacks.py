@@ -34,7 +34,7 @@ from confide.attest.binding import binding, nonce_path, nonces_root
 from confide.attest.document import NoncePath, parse_document
 from confide.attest.evidence import Endorsements, Evidence, Roots
 from confide.attest.keyset import Role
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.attest.snp.layout import Product, SigningKey, Tcb
 from confide.codes import Code
 from confide.errors import ConfideError
@@ -90,7 +90,7 @@ def flipped(role: str, offset: int) -> Callable[[], bytes]:
         items = {name: bytearray(value) for name, value in world.chip.endorsements().items.items()}
         target = report if role == "report" else items[role]
         target[offset] ^= 1
-        evidence = [Evidence("snp", {"report": bytes(report)})]
+        evidence = Evidence("snp", {"report": bytes(report)})
         return world.document(evidence=evidence, endorsements=Endorsements({name: bytes(value) for name, value in items.items()}))
 
     return make
@@ -198,13 +198,13 @@ ATTACKS: dict[str, Attack] = {
     "another version": Attack(Code.DOCUMENT_VERSION, edited(lambda members: members.update(version=2))),
     "evidence left out": Attack(Code.DOCUMENT_MALFORMED, edited(lambda members: members.update(evidence=[]))),
     "evidence of an unknown kind": Attack(
-        Code.DOCUMENT_EVIDENCE_TYPE, edited(lambda members: members["evidence"][0].update(type="sgx-quote"))
+        Code.DOCUMENT_EVIDENCE_TYPE, edited(lambda members: members["evidence"][0].update(type="moon-quote"))
     ),
     "the same evidence twice": Attack(
         Code.DOCUMENT_DUPLICATE, edited(lambda members: members["evidence"].append(members["evidence"][0]))
     ),
     # genuine
-    "a false vendor where vendors are pinned": Attack(Code.X509_ROOT, roots=AMD_ROOTS),
+    "a false vendor where vendors are pinned": Attack(Code.X509_ROOT, roots=VENDOR_ROOTS),
     "no roots at all": Attack(Code.X509_ROOT, roots=()),
     "a false vendor under a production policy": Attack(Code.POLICY_SIMULATED, policy={"unsafe_accept_simulated": None}),
     "no certificate of the chip": Attack(Code.X509_MISSING, collateral(vcek=None)),
@@ -325,7 +325,7 @@ def test_nothing_of_this_is_refused_when_nobody_lies() -> None:
 
 def test_false_roots_are_marked_and_no_vendors_root_is() -> None:
     assert all(root.simulated for root in confide_sim.roots())
-    assert not any(root.simulated for root in AMD_ROOTS)
+    assert not any(root.simulated for root in VENDOR_ROOTS)
 
 
 @pytest.mark.parametrize("offset", range(0x000, 0x2A0, 0x1D))

@@ -17,7 +17,7 @@ class Claims:
         kind: which verifier made this.
         simulated: the chain ends in a false vendor root of `confide-sim`.
         measurements: vendor register name to digest, such as `("measurement", 48 bytes)`.
-        report_data: the bytes that carry the binding (64 for SGX, TDX and SEV-SNP).
+        report_data: the bytes that carry the binding, as `attest.binding.carried_by` and `gpu_nonce` say for the kind.
         platform_id: the chip or host identity in hex; empty when the hardware hides it.
         tcb_status: the vendor's own word where it defines one, else None (AMD defines none).
         advisories: vendor advisory identifiers that apply.

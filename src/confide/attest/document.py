@@ -5,20 +5,22 @@ wrappers (type and value), vendor collateral, admission and issue time. Parsing 
 Left to others: whether the evidence is genuine (`attest.verifiers`), and whether anyone wants it (`policy`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from types import MappingProxyType
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from confide.attest.admission import MAX_ADMISSION
-from confide.attest.binding import MAX_NONCES, MAX_PATH, NO_NONCES, NONCE_SIZE, binding
+from confide.attest.binding import MAX_NONCES, MAX_PATH, NO_NONCES, NONCE_SIZE, binding, join_device_evidence
 from confide.attest.checks import Checks
 from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.attest.keyset import MAX_KEYSET, Keyset, parse_keyset
 from confide.attest.reading import VERSION, Format, malformed, read
+from confide.attest.wire import collateral_name, collateral_share, evidence_name, evidence_place
 from confide.codes import Code
 from confide.errors import EvidenceError, MisuseError
 from confide.formats import merkle, strictjson
@@ -29,19 +31,9 @@ MAX_DOCUMENT = 1 << 20  # eight GPUs and four switches with chains and manifests
 
 MAX_EVIDENCE = 32
 MAX_COLLATERAL = 64
+DEVICE_KINDS = frozenset({Kind.NVIDIA})  # what the binding covers as device evidence; TPM quotes never are (DESIGN section 4)
 
 FORMAT = Format(MAX_DOCUMENT, too_large=Code.DOCUMENT_TOO_LARGE, malformed=Code.DOCUMENT_MALFORMED, version=Code.DOCUMENT_VERSION)
-
-
-class _Place(NamedTuple):
-    kind: Kind
-    role: str
-
-
-# Type on the wire -> kind and role in `Evidence`. A kind adds its rows together with its verifier.
-EVIDENCE_TYPES = {"sev-snp-report": _Place(Kind.SNP, "report")}
-# Type on the wire = role in `Endorsements`. Unknown collateral is left out: it can only be missed, never mislead.
-COLLATERAL_TYPES = frozenset({"vcek", "vlek", "ask", "asvk", "ark", "cert-chain", "crl"})
 
 
 @dataclass(frozen=True)
@@ -61,6 +53,7 @@ class Document:
         raw: the exact bytes.
         nonces: the root that the binding covers; `NO_NONCES` when the evidence was made for nobody in particular.
         nonce_path: the way from this client's nonce to the root; None exactly when there are no nonces.
+        collateral: known items by their name on the wire; `endorsements_of` gives each evidence its own.
         admission: the bytes of a DSSE envelope, if the owner admitted this node.
         issued_at: the host's clock, so a hint only.
         skipped: types of collateral unknown here.
@@ -71,15 +64,34 @@ class Document:
     nonces: bytes
     nonce_path: NoncePath | None
     evidence: tuple[Evidence, ...]
-    endorsements: Endorsements
+    collateral: Mapping[str, bytes] = field(repr=False)
     admission: bytes | None = field(repr=False)
     issued_at: datetime
     skipped: tuple[str, ...]
 
     @property
     def binding(self) -> bytes:
-        """What the TEE's evidence must carry. No kind of device evidence is known yet, so its part is empty."""
-        return binding(nonces=self.nonces, keyset=self.keyset.raw)
+        """What the TEE's evidence must carry: 64 bytes over nonces, keyset and device evidence."""
+        return binding(nonces=self.nonces, keyset=self.keyset.raw, device_evidence=self.device_evidence)
+
+    @property
+    def device_evidence(self) -> bytes:
+        """The devices' reports in index order, each behind its length."""
+        devices = sorted((each for each in self.evidence if each.kind in DEVICE_KINDS), key=lambda each: each.index)
+        return join_device_evidence([part for each in devices for part in each.items.values()])
+
+    def endorsements_of(self, evidence: Evidence) -> Endorsements:
+        """The collateral that serves this evidence. A device without items of its own takes those of the nearest lower index."""
+        found: dict[str, tuple[int, bytes]] = {}
+        for name, value in self.collateral.items():
+            known = collateral_share(name)
+            if known is None or evidence.kind not in known[0].kinds:
+                continue
+            share, index = known
+            at = -1 if index is None else index
+            if at <= evidence.index and at >= found.get(share.role, (-1, b""))[0]:
+                found[share.role] = (at, value)
+        return Endorsements({role: value for role, (_, value) in found.items()})
 
 
 class _Nonces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,24 +138,29 @@ def parse_document(raw: bytes) -> Document:
         nonces=bytes.fromhex(parsed.nonces.root) if parsed.nonces else NO_NONCES,
         nonce_path=nonce_path,
         evidence=_evidence(evidence),
-        endorsements=Endorsements({role: value for role, value in collateral.items() if role in COLLATERAL_TYPES}),
+        collateral=MappingProxyType({name: value for name, value in collateral.items() if collateral_share(name)}),
         admission=admission,
         issued_at=issued_at,
-        skipped=tuple(role for role in collateral if role not in COLLATERAL_TYPES),
+        skipped=tuple(name for name in collateral if collateral_share(name) is None),
     )
 
 
 def build_document(
     *,
     keyset: Keyset,
-    evidence: Sequence[Evidence],
+    evidence: Evidence,
     endorsements: Endorsements,
     issued_at: datetime,
+    others: Sequence[tuple[Evidence, Endorsements]] = (),
     nonces: bytes = NO_NONCES,
     nonce_path: NoncePath | None = None,
     admission: bytes | None = None,
 ) -> bytes:
     """The bytes of a document. `nonces` (the root) and `nonce_path` come together or not at all.
+
+    Args:
+        others: evidence beside that of the TEE itself, such as its GPUs, each with its own collateral. What is equal to an
+            earlier item of the same role is written once.
 
     Raises:
         MisuseError: `binding.length` when one comes without the other.
@@ -151,12 +168,13 @@ def build_document(
     """
     if (nonces == NO_NONCES) != (nonce_path is None):
         raise MisuseError(Code.BINDING_LENGTH, found="a root or a path alone", wanted="a nonce root with its path")
+    parts = [(evidence, endorsements), *others]
     members = {
         "version": VERSION,
         "keyset": strictjson.b64(keyset.raw),
         "nonces": _nonce_members(nonces, nonce_path) if nonce_path else None,
-        "evidence": [_item(_type_of(part.kind, role), value) for part in evidence for role, value in part.items.items()],
-        "collateral": [_item(role, value) for role, value in endorsements.items.items()],
+        "evidence": [_item(name, value) for part in parts for name, value in _named_evidence(part[0])],
+        "collateral": [_item(name, value) for name, value in _named_collateral(parts).items()],
         "admission": None if admission is None else strictjson.b64(admission),
         "issued_at": format_time(issued_at),
     }
@@ -201,21 +219,39 @@ def _values(items: list[_Item]) -> dict[str, bytes]:
 
 
 def _evidence(values: dict[str, bytes]) -> tuple[Evidence, ...]:
-    """Items joined to one `Evidence` for each kind. Unknown evidence refuses: ignoring it would be believing less than was sent."""
-    kinds: dict[Kind, dict[str, bytes]] = {}
+    """Items joined to one `Evidence` for each kind and device. Unknown evidence refuses: ignoring it would be believing less
+    than was sent."""
+    found: dict[tuple[Kind, int], dict[str, bytes]] = {}
     for name, value in values.items():
-        place = EVIDENCE_TYPES.get(name)
+        place = evidence_place(name)
         if place is None:
-            raise EvidenceError(Code.DOCUMENT_EVIDENCE_TYPE, found=name, wanted=f"any of {sorted(EVIDENCE_TYPES)}")
-        kinds.setdefault(place.kind, {})[place.role] = value
-    return tuple(Evidence(kind, items) for kind, items in kinds.items())
+            raise EvidenceError(Code.DOCUMENT_EVIDENCE_TYPE, found=name, wanted="a type of spec/04-document.md")
+        found.setdefault((place.kind, place.index), {})[place.role] = value
+    return tuple(Evidence(kind, items, index) for (kind, index), items in found.items())
 
 
-def _type_of(kind: str, role: str) -> str:
-    for name, place in EVIDENCE_TYPES.items():
-        if place == (kind, role):
-            return name
-    raise EvidenceError(Code.DOCUMENT_EVIDENCE_TYPE, found=f"{kind} {role}", wanted=f"any of {sorted(EVIDENCE_TYPES)}")
+def _named_evidence(part: Evidence) -> Iterator[tuple[str, bytes]]:
+    for role, value in part.items.items():
+        name = evidence_name(part.kind, role, part.index)
+        if name is None:
+            raise EvidenceError(Code.DOCUMENT_EVIDENCE_TYPE, found=f"{part.kind} {role}", wanted="a role of spec/04-document.md")
+        yield name, value
+
+
+def _named_collateral(parts: Sequence[tuple[Evidence, Endorsements]]) -> dict[str, bytes]:
+    """Items by name. A device's item that an earlier device has given already is left to `endorsements_of`."""
+    named: dict[str, bytes] = {}
+    latest: dict[tuple[str, str], bytes] = {}
+    for evidence, endorsements in parts:
+        for role, value in endorsements.items.items():
+            name = collateral_name(evidence.kind, role, evidence.index)
+            if name is None:
+                raise EvidenceError(
+                    Code.DOCUMENT_EVIDENCE_TYPE, found=f"{evidence.kind} {role}", wanted="a role of spec/04-document.md"
+                )
+            if latest.get((evidence.kind, role)) != value:
+                named[name] = latest[evidence.kind, role] = value
+    return named
 
 
 def _nonce_path(nonces: _Nonces) -> NoncePath:

@@ -7,17 +7,31 @@ from types import MappingProxyType
 
 
 class Kind(StrEnum):
-    """Kinds of evidence that have a verifier here."""
+    """Kinds of evidence (DESIGN section 4). Those that have a verifier are in `verifiers.ROOMS`."""
 
-    SNP = "snp"
+    SNP = "snp"  # AMD SEV-SNP
+    SGX = "sgx"  # Intel SGX, DCAP quotes
+    TDX = "tdx"  # Intel TDX
+    NITRO = "nitro"  # AWS Nitro Enclaves
+    NITROTPM = "nitrotpm"  # EC2 instance attestation
+    TPM = "tpm"  # TPM 2.0 quotes whose attestation key a maker or a cloud vouches for
+    AZ_SNP_VTPM = "az-snp-vtpm"  # Azure confidential VM on SEV-SNP: HCL report, vTPM quote
+    AZ_TDX_VTPM = "az-tdx-vtpm"  # the same on TDX
+    NVIDIA = "nvidia"  # NVIDIA GPUs and NVSwitches
+    CCA = "cca"  # Arm CCA, experimental
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Unverified evidence of one kind: role to bytes, such as `{"report": ...}`. Its repr shows sizes only."""
+    """Unverified evidence of one kind: role to bytes, such as `{"report": ...}`. Its repr shows sizes only.
+
+    Attributes:
+        index: which of several devices of the kind (GPUs, switches) this is; 0 where there is one.
+    """
 
     kind: str
     items: Mapping[str, bytes] = field(repr=False)
+    index: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", MappingProxyType(dict(self.items)))

@@ -42,4 +42,5 @@ def _amd(name: str, sha256: str) -> bytes:
 
 
 AMD_ROOTS: Roots = tuple(Root(Kind.SNP, name, _amd(name, sha256)) for name, sha256 in _AMD_ARKS.items())
+VENDOR_ROOTS: Roots = (*AMD_ROOTS,)  # of every vendor: what production verifiers are given
 AMD_INTERMEDIATES: tuple[bytes, ...] = tuple(_amd(name, sha256) for name, sha256 in _AMD_INTERMEDIATES.items())

@@ -1,12 +1,16 @@
 """The two doors of every kind: `authenticate` (is it genuine) and `validate` (is it acceptable), by the kind of the evidence.
 
-A new kind of TEE adds a row to each table. Left to others: what a policy says (`policy`), and binding (`binding.py`).
+A new kind of TEE adds a row to `ROOMS`. Left to others: what a policy says (`policy`), and binding (`binding.py`).
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
+from confide.attest.constraints import Constraints
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
 from confide.attest.snp import validate as snp_validate
 from confide.attest.snp import verify as snp_verify
@@ -16,7 +20,36 @@ from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
 
-__all__ = ["Revocation", "authenticate", "validate"]
+__all__ = ["ROOMS", "Revocation", "Room", "authenticate", "validate"]
+
+
+class Authenticate(Protocol):
+    """The first door of a kind."""
+
+    def __call__(
+        self, evidence: Evidence, endorsements: Endorsements, *, roots: Roots, now: datetime, revocation: Revocation, checks: Checks
+    ) -> Claims:
+        """Claims that the vendor's chain proves at `now`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Room:
+    """Both doors of one kind, and the types that pass through the second.
+
+    Attributes:
+        validate: called as `validate(claims, constraints, checks=...)` with exactly these types.
+    """
+
+    authenticate: Authenticate
+    validate: Callable[..., None]
+    claims: type[Claims]
+    constraints: type[Constraints]
+
+
+ROOMS: Mapping[Kind, Room] = {
+    Kind.SNP: Room(snp_verify.authenticate, snp_validate.validate, SnpClaims, SnpConstraints),
+}
 
 
 def authenticate(
@@ -28,20 +61,26 @@ def authenticate(
         EvidenceError: `evidence.kind` where there is no verifier, and whatever the verifier of the kind refuses.
         CollateralError: vendor certificates or lists are missing or out of their windows.
     """
-    if evidence.kind == Kind.SNP:
-        return snp_verify.authenticate(evidence, endorsements, roots=roots, now=now, revocation=revocation, checks=checks)
-    wanted = ", ".join(kind.value for kind in Kind)
-    raise EvidenceError(Code.EVIDENCE_KIND, found=evidence.kind[:40], wanted=wanted)
+    room = _room(evidence.kind)
+    return room.authenticate(evidence, endorsements, roots=roots, now=now, revocation=revocation, checks=checks)
 
 
-def validate(claims: Claims, constraints: SnpConstraints, *, checks: Checks) -> None:
+def validate(claims: Claims, constraints: Constraints, *, checks: Checks) -> None:
     """Compare claims with the constraints of their own kind.
 
     Raises:
         EvidenceError: `evidence.kind` when claims and constraints are of different kinds; and what the kind refuses.
         PolicyError: a value is not what the constraints name.
     """
-    if isinstance(claims, SnpClaims) and isinstance(constraints, SnpConstraints):
-        snp_validate.validate(claims, constraints, checks=checks)
-        return
-    raise EvidenceError(Code.EVIDENCE_KIND, found=claims.kind.value, wanted=type(constraints).__name__)
+    room = _room(claims.kind)
+    if not (isinstance(claims, room.claims) and isinstance(constraints, room.constraints)):
+        raise EvidenceError(Code.EVIDENCE_KIND, found=claims.kind.value, wanted=type(constraints).__name__)
+    room.validate(claims, constraints, checks=checks)
+
+
+def _room(kind: Any) -> Room:
+    room = ROOMS.get(kind)
+    if room is None:
+        wanted = ", ".join(kind.value for kind in ROOMS)
+        raise EvidenceError(Code.EVIDENCE_KIND, found=str(kind)[:40], wanted=wanted)
+    return room

@@ -1,7 +1,7 @@
 """Which vendor roots a policy may use: the pinned ones, and the false ones of `confide-sim` only when the policy says so aloud."""
 
 from confide.attest.evidence import Roots
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.errors import MisuseError
 from confide.policy.model import Policy
@@ -9,7 +9,7 @@ from confide.policy.model import Policy
 
 def roots_for(policy: Policy) -> Roots:
     """Pinned roots, plus simulated ones under `unsafe_accept_simulated = true`."""
-    return (*AMD_ROOTS, *simulated_roots()) if policy.unsafe_accept_simulated else AMD_ROOTS
+    return (*VENDOR_ROOTS, *simulated_roots()) if policy.unsafe_accept_simulated else VENDOR_ROOTS
 
 
 def simulated_roots() -> Roots:
@@ -26,6 +26,6 @@ def simulated_roots() -> Roots:
 def looking_roots() -> Roots:
     """For people who only look (`explain`, `trust`): simulated roots too, where installed. What they sign is marked SIMULATED."""
     try:
-        return (*AMD_ROOTS, *simulated_roots())
+        return (*VENDOR_ROOTS, *simulated_roots())
     except MisuseError:
-        return AMD_ROOTS
+        return VENDOR_ROOTS

@@ -185,7 +185,7 @@ class DocumentSource:
             keyset=self.keyset,
             nonces=nonces,
             nonce_path=path,
-            evidence=(quote.evidence,),
+            evidence=quote.evidence,
             endorsements=quote.endorsements,
             admission=self._admission,
             issued_at=(at or self._now()).replace(microsecond=0),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from confide.attest.evidence import Roots
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.guest import GuestError
@@ -45,7 +45,7 @@ def examine(
     *,
     root: Path = Path("/"),
     collateral_dir: Path | None = None,
-    roots: Roots = AMD_ROOTS,
+    roots: Roots = VENDOR_ROOTS,
     now: Callable[[], datetime] = utc_now,
 ) -> Examination:
     """Look at everything once. Never raises for what it finds."""

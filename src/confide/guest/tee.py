@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from confide.attest.evidence import Roots
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.devices.reports import ReportSource
@@ -74,7 +74,7 @@ def detect(
     software_digest: bytes,
     root: Path = Path("/"),
     collateral_dir: Path | None = None,
-    roots: Roots = AMD_ROOTS,
+    roots: Roots = VENDOR_ROOTS,
     now: Callable[[], datetime] = utc_now,
 ) -> Tee:
     """The TEE of this process, ready to be asked: its evidence verifies under `roots`.

@@ -5,10 +5,10 @@ Left to others: how nonces and keysets are combined (`attest.binding`, `attest.d
 
 from datetime import datetime
 
-from confide.attest.binding import NO_NONCES, NONCE_SIZE, require_binding
+from confide.attest.binding import NO_NONCES, NONCE_SIZE, carried_by, gpu_nonce, require_binding
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
-from confide.attest.document import Document, check_nonce
+from confide.attest.document import DEVICE_KINDS, Document, check_nonce
 from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.errors import MisuseError
@@ -23,9 +23,13 @@ def require_form(nonce: bytes | Unbound) -> None:
         raise MisuseError(Code.VERDICT_NONCE_FORM, found=f"{len(nonce)} bytes", wanted=wanted)
 
 
-def to_keyset(document: Document, claims: Claims, *, checks: Checks) -> None:
-    """The hardware signed exactly this keyset and this nonce root."""
-    require_binding(claims.report_data, expected=document.binding, checks=checks)
+def to_keyset(document: Document, claims: Claims, *, index: int, checks: Checks) -> None:
+    """The hardware signed exactly this keyset and this nonce root; `index` says which of several devices it is."""
+    if claims.kind in DEVICE_KINDS:
+        expected = gpu_nonce(nonces=document.nonces, keyset=document.keyset.raw, index=index)
+    else:
+        expected = carried_by(claims.kind, document.binding)
+    require_binding(claims.report_data, expected=expected, size=len(expected), checks=checks)
 
 
 def to_nonce(document: Document, nonce: bytes | Unbound, *, checks: Checks) -> None:

@@ -1,7 +1,7 @@
 """Policies from bytes: TOML, JSON, or a signed DSSE envelope around JSON (spec/06-policy.md).
 
 The signature is checked before the payload is read; the exact bytes give the digest. Unknown members, unknown versions and absent
-constraints refuse. Left to others: the members' types (`schema`), each TEE's own members (`snp`), files (`client`, `cli`).
+constraints refuse. Left to others: the members' types (`schema`), each TEE's own members (`accept`), files (`client`, `cli`).
 """
 
 import hashlib

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from confide.attest.constraints import Ignored
+from confide.attest.constraints import Constraints, Ignored
 from confide.attest.evidence import Kind
 from confide.attest.keyset import Isolation, Role
-from confide.attest.snp.validate import SnpConstraints
 from confide.formats import dsse
 
 VERSION = 1
@@ -40,7 +39,7 @@ class AcceptEntry:
     """One kind of TEE with the constraints on its evidence. Evidence must satisfy one entry, whole."""
 
     tee: Kind
-    constraints: SnpConstraints
+    constraints: Constraints
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,15 @@ from datetime import datetime
 from confide.attest.admission import Admission, verify_admission
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
-from confide.attest.constraints import Ignored
+from confide.attest.constraints import Constraints, Ignored
 from confide.attest.document import Document
 from confide.attest.keyset import Isolation, Keyset
-from confide.attest.snp.validate import SnpConstraints
 from confide.attest.verifiers import validate
 from confide.codes import Code
 from confide.errors import PolicyError
 from confide.formats import dsse
 from confide.formats.fields import format_time
-from confide.policy import snp
+from confide.policy.accept import table
 from confide.policy.model import AcceptEntry, NodeRules, Origin, Policy, PoolRule
 from confide.policy.record import absorb
 from confide.policy.verdict import KEM_XWING, Custody, Unbound
@@ -71,13 +70,13 @@ def accepted(policy: Policy, claims: Claims, *, checks: Checks) -> AcceptEntry:
 def presentable(claims: Sequence[Claims], *, checks: Checks) -> None:
     """Without a policy: the strict state checks alone. What they would compare with reference values is listed as not checked."""
     for each in claims:
-        trial = _trial(snp.without_references(each), each)
+        trial = _trial(table.of(each.kind)[1].without_references(each), each)
         absorb(checks, replace(trial, relaxations=[]))
         for item in trial.relaxations:
             checks.skip(item.setting, "no policy says what is accepted")
 
 
-def _trial(constraints: SnpConstraints, claims: Claims) -> Checks:
+def _trial(constraints: Constraints, claims: Claims) -> Checks:
     trial = Checks(strict=False)
     validate(claims, constraints, checks=trial)
     return trial
@@ -172,7 +171,7 @@ def custody(
         checks.skip("admission", "this verification is for admitting the node; it opens no channel for requests")
     else:
         admission = _admission(policy, document, claims, now=now, checks=checks)
-    listed = bool(entries) and all(entry.constraints.chip_ids is not None for entry in entries)
+    listed = bool(entries) and all(entry.constraints.platforms is not None for entry in entries)
     if admission is None and not listed:
         checks.skip("custody", "neither an admission nor a chip allow-list says in whose hands the machine is")
     return Holder(_CUSTODY[admission is not None, listed], admission)

@@ -1,6 +1,6 @@
 """The members of a policy file, their types, and what it means when one is absent (the table of spec/06-policy.md).
 
-Left to others: bytes and signatures (`load`), the `accept` members of each kind of TEE (`snp`).
+Left to others: bytes and signatures (`load`), the `accept` members of each kind of TEE (`accept`).
 """
 
 import re
@@ -15,11 +15,10 @@ from msgspec import Meta
 from confide.attest.constraints import Ignored
 from confide.attest.keyset import Isolation, Role
 from confide.attest.publickeys import parse_key_text
-from confide.codes import Code
-from confide.errors import EvidenceError, PolicyError
+from confide.errors import EvidenceError
 from confide.formats import dsse, strictjson
 from confide.formats.fields import Hex32, Line, Name, parse_time
-from confide.policy import snp
+from confide.policy.accept import table
 from confide.policy.members import UNSAFE, convert, shape, unconstrained
 from confide.policy.model import AcceptEntry, NodeRules, Origin, Policy, PoolRule, Requirements
 
@@ -94,10 +93,8 @@ def to_policy(members: Mapping[str, Any], *, digest: bytes, raw: bytes, signer: 
 
 
 def _accept(entry: Mapping[str, Any]) -> AcceptEntry:
-    tee = entry.get("tee")
-    if tee != snp.TEE.value:  # one kind so far; a second makes this a table
-        raise PolicyError(Code.POLICY_TEE, found=f"accept.tee = {tee!r}"[:80], wanted=repr(snp.TEE.value))
-    return AcceptEntry(snp.TEE, snp.constraints(entry))
+    kind, module = table.of(entry.get("tee"))
+    return AcceptEntry(kind, module.constraints(entry))
 
 
 def _origin(value: Origin | None, signer: str) -> Origin:

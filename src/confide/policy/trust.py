@@ -21,7 +21,7 @@ from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.errors import PolicyError
 from confide.formats import dsse, strictjson
-from confide.policy import snp
+from confide.policy.accept import table
 from confide.policy.explanation import Explanation
 from confide.policy.instants import aware
 from confide.policy.load import load_policy
@@ -151,7 +151,7 @@ def _trusted(explanation: Explanation) -> Mapping[str, Any]:
 
 
 def _accept(claims: Claims) -> Mapping[str, Any]:
-    return snp.observed(claims)
+    return table.of(claims.kind)[1].observed(claims)
 
 
 def _node(keyset: Keyset) -> Mapping[str, Any]:

@@ -231,7 +231,7 @@ def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[C
         raise EvidenceError(Code.DOCUMENT_MALFORMED, found="no evidence", wanted="that of a TEE")
     found = []
     for evidence in document.evidence:
-        given = document.endorsements
+        given = document.endorsements_of(evidence)
         found.append(authenticate(evidence, given, roots=question.roots, now=question.now, revocation=revocation, checks=checks))
     return tuple(found)
 
@@ -244,8 +244,8 @@ def _vendors(policy: Policy | None, claims: tuple[Claims, ...], checks: Checks) 
 
 def _bound(document: Document, claims: tuple[Claims, ...], checks: Checks) -> Keyset:
     """Step 5."""
-    for each in claims:
-        bound.to_keyset(document, each, checks=checks)
+    for evidence, each in zip(document.evidence, claims, strict=True):
+        bound.to_keyset(document, each, index=evidence.index, checks=checks)
     return document.keyset
 
 

@@ -15,7 +15,7 @@ from tests.guest.devices.doubles import VLEK, Machine, Tsm, certificates, table_
 from tests.support import need_recorded_vectors
 
 import confide_sim
-from confide.attest.roots import AMD_ROOTS
+from confide.attest.roots import VENDOR_ROOTS
 from confide.attest.snp.layout import SigningKey
 from confide.attest.x509 import load_certificate
 from confide.codes import Code
@@ -145,7 +145,7 @@ def test_the_node_says_what_clients_would_say_of_its_evidence() -> None:
     assert wrong(swapped) == "snp.signature"
     assert wrong(machine(), now=lambda: NOW + timedelta(days=30)) == "x509.crl_expired"
     assert wrong(machine(), now=lambda: NOW + timedelta(days=365 * 8)) == "x509.expired"
-    assert wrong(machine(), roots=AMD_ROOTS) == "x509.root"
+    assert wrong(machine(), roots=VENDOR_ROOTS) == "x509.root"
     revoked = FalseChip(at=NOW)
     serial = revoked.amd.serial_number("ask")
     listed = {**certificates(revoked), "crl": revoked.amd.crl(at=NOW, revoked=(serial,))}
@@ -217,7 +217,7 @@ def test_recorded_evidence_of_a_real_host_lacks_only_the_vendors_list() -> None:
             return report
 
     guest = Recorded(table=table)
-    error = refusal(guest, roots=AMD_ROOTS, now=lambda: datetime(2025, 5, 20, 18, 31, 36, tzinfo=UTC))
+    error = refusal(guest, roots=VENDOR_ROOTS, now=lambda: datetime(2025, 5, 20, 18, 31, 36, tzinfo=UTC))
     assert error.code is Code.GUEST_COLLATERAL
     assert error.found == "from the host: ark, ask, vcek; from collateral_dir: not set"
     assert error.wanted == "crl.der, the revocation list (AMD KDS: /vcek/v1/Genoa/crl)"

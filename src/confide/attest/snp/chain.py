@@ -136,7 +136,7 @@ def _shipped() -> tuple[Certificate, ...]:
 
 @functools.lru_cache(maxsize=16)
 def _pinned(roots: Roots) -> tuple[tuple[Root, Certificate], ...]:
-    amd = (root for root in roots if root.kind is Kind.SNP)  # type: ignore[redundant-expr]
+    amd = (root for root in roots if root.kind is Kind.SNP)
     return tuple((root, x509.load_certificate(root.der)) for root in amd)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from confide.attest.checks import Checks
-from confide.attest.constraints import Ignored
+from confide.attest.constraints import Constraints, Ignored
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.snp.layout import (
     KNOWN_POLICY,
@@ -39,7 +39,7 @@ BYTE_LISTS = (  # the members of `SnpConstraints` that list byte strings
 
 
 @dataclass(frozen=True)
-class SnpConstraints:
+class SnpConstraints(Constraints):
     """What a report must satisfy. None for a list means that the policy names none: listed as not checked (spec/07a-snp.md).
 
     Attributes:
@@ -74,6 +74,16 @@ class SnpConstraints:
     image_ids: Digests | None = None
     report_ids: Digests | None = None
     chip_ids: Digests | None = None
+
+    @property
+    def platforms(self) -> int | None:
+        """How many CHIP_IDs are listed."""
+        return None if self.chip_ids is None else len(self.chip_ids)
+
+    @property
+    def references(self) -> int | None:
+        """How many MEASUREMENTs are listed."""
+        return None if isinstance(self.measurements, Ignored) else len(self.measurements)
 
 
 def validate(claims: SnpClaims, constraints: SnpConstraints, *, checks: Checks) -> None:

@@ -1,0 +1,11 @@
+"""One module per kind of evidence: how the files of a recorded case become the verifier's arguments, and what `recorded-v1` is."""
+
+from collections.abc import Mapping
+
+from confide.attest.evidence import Kind
+from conformance.kinds import snp
+from conformance.kinds.case import Adapter
+
+ADAPTERS: Mapping[str, Adapter] = {
+    Kind.SNP.value: snp.ADAPTER,
+}
