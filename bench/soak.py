@@ -27,6 +27,7 @@ from confide.client.tokens import Token
 from confide.policy.model import Policy
 
 HERE = Path(__file__).resolve().parent
+STREAMING = {"accept": "application/x-ndjson"}  # what asks the transport for an answer as it is made
 PAUSE = 0.02  # seconds that a slow reader of lines takes for each
 
 
@@ -65,8 +66,10 @@ def long_stream(soak: Soak) -> None:
     transport = confide.transport(soak.url, soak.policy, state=None, timeout=confide.Timeouts(stream=longest))
     with (
         httpx.Client(transport=transport, timeout=longest) as client,
-        client.stream("POST", soak.url + echo.STREAMED, content=str(soak.seconds).encode()) as answer,
+        client.stream("POST", soak.url + echo.STREAMED, content=str(soak.seconds).encode(), headers=STREAMING) as answer,
     ):
+        if answer.status_code != 200:
+            raise RuntimeError(answer.read().decode())
         for piece in answer.iter_raw():
             soak.count("stream_bytes", len(piece))
     soak.count("long_streams_whole")
