@@ -133,6 +133,20 @@ class Code(Enum):
     X509_CRL_EXPIRED = ("x509.crl_expired", Exit.COLLATERAL, Remedy.UPDATE, "a revocation list is past its nextUpdate, or has none")
     X509_CRL_AGE = ("x509.crl_age", Exit.COLLATERAL, Remedy.UPDATE, "a revocation list is older than the policy allows")
 
+    # collateral: vendors' services and what is kept of their answers (collateral/)
+    COLLATERAL_SERVICE = ("collateral.service", Exit.MISUSE, Remedy.FIX, "the address of a vendor's service is not one")
+    COLLATERAL_UNREACHABLE = ("collateral.unreachable", Exit.COLLATERAL, Remedy.RETRY, "a vendor's service does not answer")
+    COLLATERAL_REFUSED = ("collateral.refused", Exit.COLLATERAL, Remedy.RETRY, "a vendor's service refuses the question")
+    COLLATERAL_TOO_LARGE = ("collateral.too_large", Exit.COLLATERAL, Remedy.RETRY, "an answer of a service exceeds its bound")
+    COLLATERAL_ANSWER = ("collateral.answer", Exit.COLLATERAL, Remedy.RETRY, "an answer of a service is not what it documents")
+    COLLATERAL_UNKNOWN_PLATFORM = (
+        "collateral.unknown_platform",
+        Exit.COLLATERAL,
+        Remedy.FIX,
+        "the evidence does not say what to ask the vendor for",
+    )
+    COLLATERAL_CACHE = ("collateral.cache", Exit.MISUSE, Remedy.FIX, "the folder of kept answers cannot be used")
+
     # snp: AMD SEV-SNP (attest/snp/)
     SNP_SIZE = ("snp.size", Exit.EVIDENCE, Remedy.STOP, "the attestation report is not 1184 bytes")
     SNP_VERSION = ("snp.version", Exit.EVIDENCE, Remedy.STOP, "the attestation report has an unknown VERSION")
