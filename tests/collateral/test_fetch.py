@@ -29,7 +29,7 @@ def fetcher() -> Iterator[Make]:
     with ExitStack() as stack:
 
         def make(pauses: list[float] | None = None, **options: Any) -> HttpFetcher:
-            one = HttpFetcher(pause=[].append if pauses is None else pauses.append, **options)
+            one = HttpFetcher(pause=(lambda _: None) if pauses is None else pauses.append, **options)
             stack.callback(one.close)
             return one
 
