@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.kinds import snp
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.attest.snp.world import NOW, REPORT_DATA, ROOTS, chip
 from tests.support import ROOT, need_recorded_vectors
@@ -20,7 +21,6 @@ from confide.attest.snp.layout import Product, Tcb, parse_report
 from confide.attest.x509 import load_certificate
 from confide_sim.amd import FalseChip
 from conformance import recorded, reports, unwrap
-from conformance.kinds import snp
 
 AS_OF = "2026-06-01T00:00:00Z"
 Write = Callable[..., Path]
