@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import uvicorn
 import uvloop
@@ -33,7 +33,7 @@ async def streamed(call: Call) -> StreamReply:
     """A piece of 64 KiB every 20 ms, for as many seconds as the body says: about 3 MB/s."""
     ends = time.monotonic() + float(await call.body())
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
         while time.monotonic() < ends:
             yield os.urandom(1 << 16)
             await asyncio.sleep(0.02)

@@ -4,17 +4,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.server.running import Inside, Opened, until
+from tests.server.running import Inside, Opened, until, with_node
 
+from confide.codes import Code
+from confide.errors import ChannelError
 from confide.receipt.check import check_receipt
 from confide.receipt.commit import Hashed, Salts
 from confide.receipt.deliver import from_trailers
+from confide.receipt.model import Outcome
 from confide.seal.bhttp_stream import Content, End, RequestHead, ResponseHead, ResponseReader
 from confide.seal.bhttp_write import CONTENT_END, encode_content, encode_end, encode_request_head
 from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, ChunkedRequestSealer
 from confide.seal.ohttp import INNER_AUTHORITY
+from confide.server.routing import Handler, Route, Router
 
 JSON = ((b"content-type", b"application/json"),)
+PIPELINE = "/v1/pipelines/encoder"
+LINES = (*JSON, (b"accept", b"application/x-ndjson"))
+TEXTS = ["a doctor", "a physician", "a carpenter", "a nurse", "a doctor"]
+PLAIN = ((b"content-type", b"text/plain"),)
 Message = dict[str, Any]
 
 
@@ -126,3 +134,34 @@ class Talk:
 
 
 Step = Callable[[Inside], Awaitable[None]]
+
+
+def add(node: Inside, handler: Handler, *, body_limit: int | None = None) -> None:
+    """`POST /test` beside the node's own routes."""
+    node.node.inner.router = Router([*node.node.inner.router.routes, Route("POST", "/test", handler, body_limit)])
+
+
+def outcomes(node: Inside) -> list[Outcome]:
+    """How the exchanges ended, as their receipts in the log say."""
+    found: list[Outcome] = []
+    original = node.node.proof.trailers
+
+    def trailers(channel: Any, **content: Any) -> Any:
+        found.append(channel.outcome)
+        return original(channel, **content)
+
+    node.node.proof.trailers = trailers  # type: ignore[method-assign] # looks on, changes nothing
+    return found
+
+
+def streaming(test: Callable[[Inside], Awaitable[None]], **flags: Any) -> None:
+    with_node(test, **{"coalesce_ms": 0, **flags})
+
+
+def truncated(talk: Talk) -> bool:
+    """Whether the client's end refuses to take the answer for whole."""
+    try:
+        talk._opener.close()
+    except ChannelError as error:
+        return error.code in {Code.OHTTP_TRUNCATED, Code.OHTTP_CHUNK}
+    return False

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ def test_a_media_type_is_compared_without_case_and_a_second_one_refused() -> Non
 
 
 def test_a_body_over_the_limit_is_refused_declared_or_not() -> None:
-    async def many(size: int) -> AsyncIterator[bytes]:
+    async def many(size: int) -> AsyncGenerator[bytes, None]:
         for _ in range(size // 1024):
             yield bytes(1024)
 

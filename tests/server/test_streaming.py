@@ -1,60 +1,21 @@
-"""Chunked exchanges: they flow both ways, wait for the slow side, and nothing that broke ever looks complete."""
+"""Chunked exchanges: they flow both ways, in lines and pieces, wait for the slow side, and do not mix."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator
 
 import msgspec
 import pytest
-from tests.server.running import Inside, Served, served, with_node
-from tests.server.talking import JSON, Talk
+from tests.server.running import Inside, Served, served
+from tests.server.talking import LINES, PIPELINE, PLAIN, TEXTS, Talk, add, streaming
 
-from confide.codes import Code
-from confide.errors import ChannelError, EngineError
-from confide.receipt.model import Outcome, Status
-from confide.seal import bhttp, varint
+from confide.receipt.model import Status
+from confide.seal import bhttp
 from confide.seal.chunked import OHTTP_CHUNKED_REQUEST, ChunkedRequestSealer
 from confide.seal.keyconfig import parse_key_config
 from confide.seal.ohttp import INNER_AUTHORITY
 from confide.seal.padding import bucket
 from confide.server.asgi import Reply
-from confide.server.routing import Call, Handler, Route, Router, StreamReply
-
-PIPELINE = "/v1/pipelines/encoder"
-LINES = (*JSON, (b"accept", b"application/x-ndjson"))
-TEXTS = ["a doctor", "a physician", "a carpenter", "a nurse", "a doctor"]
-PLAIN = ((b"content-type", b"text/plain"),)
-
-
-def add(node: Inside, handler: Handler, *, body_limit: int | None = None) -> None:
-    """`POST /test` beside the node's own routes."""
-    node.node.inner.router = Router([*node.node.inner.router.routes, Route("POST", "/test", handler, body_limit)])
-
-
-def outcomes(node: Inside) -> list[Outcome]:
-    """How the exchanges ended, as their receipts in the log say."""
-    found: list[Outcome] = []
-    original = node.node.proof.trailers
-
-    def trailers(channel: Any, **content: Any) -> Any:
-        found.append(channel.outcome)
-        return original(channel, **content)
-
-    node.node.proof.trailers = trailers  # type: ignore[method-assign] # looks on, changes nothing
-    return found
-
-
-def streaming(test: Callable[[Inside], Awaitable[None]], **flags: Any) -> None:
-    with_node(test, **{"coalesce_ms": 0, **flags})
-
-
-def truncated(talk: Talk) -> bool:
-    """Whether the client's end refuses to take the answer for whole."""
-    try:
-        talk._opener.close()
-    except ChannelError as error:
-        return error.code in {Code.OHTTP_TRUNCATED, Code.OHTTP_CHUNK}
-    return False
+from confide.server.routing import Call, StreamReply
 
 
 def test_a_request_in_chunks_gets_the_answer_that_it_gets_whole() -> None:
@@ -75,7 +36,7 @@ def test_a_request_in_chunks_gets_the_answer_that_it_gets_whole() -> None:
 def test_answers_leave_before_the_request_has_ended() -> None:
     async def test(node: Inside) -> None:
         async def upper(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
+            async def pieces() -> AsyncGenerator[bytes, None]:
                 async for piece in call.pieces():
                     yield piece.upper()
 
@@ -133,7 +94,7 @@ def test_lines_are_as_long_as_they_are_where_padding_is_off() -> None:
 def test_pieces_that_come_together_leave_in_one_chunk() -> None:
     async def test(node: Inside) -> None:
         async def many(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
+            async def pieces() -> AsyncGenerator[bytes, None]:
                 for _ in range(50):
                     yield b"x"
 
@@ -154,7 +115,7 @@ def test_a_piece_that_waits_leaves_when_its_time_has_come() -> None:
         go = asyncio.Event()
 
         async def two(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
+            async def pieces() -> AsyncGenerator[bytes, None]:
                 yield b"one"
                 yield b"two"
                 await go.wait()
@@ -179,7 +140,7 @@ def test_a_slow_reader_holds_the_handler_up_and_nothing_piles_up() -> None:
         made = 0
 
         async def endless(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
+            async def pieces() -> AsyncGenerator[bytes, None]:
                 nonlocal made
                 for _ in range(1000):
                     made += 1
@@ -225,215 +186,10 @@ def test_a_slow_handler_holds_the_sender_up() -> None:
     streaming(test)
 
 
-@pytest.mark.parametrize(
-    ("failure", "code"),
-    [(RuntimeError("a bug"), "node.internal"), (EngineError(Code.ENGINE_WORKER_DIED), "engine.worker_died")],
-)
-def test_an_answer_that_breaks_in_the_middle_never_looks_complete(failure: Exception, code: str) -> None:
-    async def test(node: Inside) -> None:
-        ended = outcomes(node)
-
-        async def breaks(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
-                yield b"half"
-                raise failure
-
-            await call.body()
-            return StreamReply(200, PLAIN, pieces())
-
-        add(node, breaks)
-        talk = Talk(node)
-        talk.ask("POST", "/test", b"")
-        await talk.task
-        assert talk.lines() == b"half"
-        assert not talk.ended
-        assert truncated(talk)
-        assert ended == [Outcome(Status.ABORTED, code)]
-        assert node.node.proof.size == 1
-
-    streaming(test)
-
-
-def test_an_answer_that_fails_before_it_begins_is_told_inside_with_a_receipt() -> None:
-    async def test(node: Inside) -> None:
-        async def breaks(call: Call) -> Reply:
-            raise RuntimeError("a bug")
-
-        add(node, breaks)
-        talk = Talk(node)
-        talk.ask("POST", "/test", b"")
-        answer = await talk.answer()
-        assert (answer.status, answer.error) == (500, "node.internal")
-        assert answer.receipt is not None
-        assert answer.receipt.outcome == Outcome(Status.FAILED, "node.internal")
-
-    streaming(test)
-
-
-def test_a_failing_input_is_a_line_with_its_code_and_the_end_is_missing() -> None:
-    async def test(node: Inside) -> None:
-        ended = outcomes(node)
-        run, calls = node.node.engine.run, 0
-
-        async def dies(*arguments: Any, **owner: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == 2:
-                raise EngineError(Code.ENGINE_WORKER_DIED)
-            return await run(*arguments, **owner)
-
-        node.node.engine.run = dies  # type: ignore[method-assign] # as a worker that ends
-        talk = Talk(node)
-        talk.ask("POST", PIPELINE, msgspec.json.encode({"inputs": TEXTS}), LINES)
-        await talk.task
-        last = msgspec.json.decode(talk.lines().splitlines()[-1])
-        assert last["error"]["code"] == "engine.worker_died"
-        assert truncated(talk)
-        assert ended == [Outcome(Status.ABORTED, "engine.worker_died")]
-
-    streaming(test)
-
-
-def test_a_stream_that_takes_too_long_is_broken_off() -> None:
-    async def test(node: Inside) -> None:
-        ended = outcomes(node)
-
-        async def hangs(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
-                yield b"half"
-                await asyncio.sleep(30)
-
-            await call.body()
-            return StreamReply(200, PLAIN, pieces())
-
-        add(node, hangs)
-        talk = Talk(node)
-        talk.ask("POST", "/test", b"")
-        await talk.task
-        assert truncated(talk)
-        assert ended == [Outcome(Status.ABORTED, "node.timeout")]
-
-    streaming(test, limits__stream_ms=300)
-
-
-def test_an_answer_in_one_piece_that_takes_too_long_is_told_inside() -> None:
-    async def test(node: Inside) -> None:
-        async def hangs(call: Call) -> Reply:
-            await call.body()
-            await asyncio.sleep(30)
-            raise AssertionError
-
-        add(node, hangs)
-        talk = Talk(node)
-        talk.ask("POST", "/test", b"")
-        answer = await talk.answer()
-        assert (answer.status, answer.error) == (504, "node.timeout")
-        assert answer.receipt is not None
-
-    streaming(test, limits__run_ms=100)
-
-
-def test_a_sender_that_stops_half_way_is_refused_inside_without_a_receipt() -> None:
-    async def test(node: Inside) -> None:
-        talk = Talk(node)
-        talk.head("POST", PIPELINE)
-        talk.content(b'{"inputs"')
-        answer = await talk.answer()
-        assert (answer.status, answer.error) == (408, "node.too_slow")
-        assert answer.receipt is None
-        assert node.node.proof.size == 1  # but in the log
-
-    streaming(test, limits__chunk_ms=100)
-
-
-def test_a_sender_that_never_shows_a_chunk_is_refused_in_clear() -> None:
-    async def test(node: Inside) -> None:
-        for part in (b"", b"\x01\x02"):
-            talk = Talk(node)
-            talk.outer(part)
-            await talk.task
-            assert talk.status == 408
-        assert node.node.proof.size == 0
-
-    streaming(test, limits__chunk_ms=100)
-
-
-@pytest.mark.parametrize("stage", ["nothing", "key", "head", "content"])
-def test_a_client_that_leaves_before_its_request_is_whole_gets_nothing_run(stage: str) -> None:
-    async def test(node: Inside) -> None:
-        talk = Talk(node)
-        if stage == "key":
-            talk.outer(talk.sealer.write(b"")[:20])
-        if stage in {"head", "content"}:
-            talk.head("POST", PIPELINE)
-        if stage == "content":
-            talk.content(b'{"inputs":["a')
-        await asyncio.sleep(0)
-        talk.leave()
-        await talk.task
-        assert talk.status in {200, 400}
-        assert node.node.app.in_flight == 0
-        assert node.node.proof.size == (1 if stage in {"head", "content"} else 0)
-
-    streaming(test)
-
-
-def test_work_for_a_client_that_left_in_the_middle_of_its_answer_ends_and_the_log_says_so() -> None:
-    async def test(node: Inside) -> None:
-        ended, stopped = outcomes(node), asyncio.Event()
-
-        async def long(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
-                try:
-                    yield b"half"
-                    await asyncio.sleep(30)
-                finally:
-                    stopped.set()
-
-            await call.body()
-            return StreamReply(200, PLAIN, pieces())
-
-        add(node, long)
-        talk = Talk(node)
-        talk.ask("POST", "/test", b"")
-        await talk.until(lambda talk: talk.lines() == b"half")
-        talk.task.cancel()  # as the server does when the connection is lost
-        with pytest.raises(asyncio.CancelledError):
-            await talk.task
-        await asyncio.wait_for(stopped.wait(), 5)
-        assert ended == [Outcome(Status.ABORTED, "node.aborted")]
-        assert truncated(talk)
-        assert node.node.app.in_flight == 0
-
-    streaming(test)
-
-
-def test_half_open_exchanges_are_bounded_and_leave_whole_requests_alone() -> None:
-    async def test(node: Inside) -> None:
-        open_ones = [Talk(node) for _ in range(64)]
-        for talk in open_ones:
-            talk.outer(b"\x00")
-        await asyncio.sleep(0.05)
-        assert node.node.app.streams == 64
-        late = Talk(node)
-        await late.task
-        assert late.status == 429
-        assert (await node.ask("GET", "/v1/models")).status == 200
-        for talk in open_ones:
-            talk.leave()
-        await asyncio.gather(*(talk.task for talk in open_ones))
-        assert node.node.app.in_flight == 0
-        again = Talk(node)
-        again.ask("GET", "/v1/models", b"")
-        assert (await again.answer()).status == 200
-
-    streaming(test)
-
-
 def test_exchanges_that_interleave_do_not_mix() -> None:
     async def test(node: Inside) -> None:
         async def echo(call: Call) -> StreamReply:
-            async def pieces() -> AsyncIterator[bytes]:
+            async def pieces() -> AsyncGenerator[bytes, None]:
                 async for piece in call.pieces():
                     yield piece
 
@@ -471,49 +227,6 @@ def test_a_replayed_exchange_is_told_inside_and_not_run() -> None:
         answer = await again.answer()
         assert (answer.status, answer.error, answer.receipt) == (409, "ohttp.replayed", None)
         assert node.node.proof.size == size
-
-    streaming(test)
-
-
-@pytest.mark.parametrize(
-    ("frame", "code"),
-    [
-        (varint.encode((1 << 62) - 1), "ohttp.chunk_length"),
-        (varint.encode(16) + bytes(16), "ohttp.chunk_length"),  # a tag and nothing else: a chunk without a byte
-        (varint.encode(64) + bytes(64), "ohttp.chunk"),
-        (varint.encode(20_000), "ohttp.chunk_length"),
-    ],
-)
-@pytest.mark.parametrize("opened", [True, False])
-def test_chunks_that_no_sender_may_make_are_refused(frame: bytes, code: str, opened: bool) -> None:
-    async def test(node: Inside) -> None:
-        talk = Talk(node)
-        if opened:
-            talk.head("POST", PIPELINE)
-            talk.outer(frame, last=True)
-            answer = await talk.answer()
-            assert (answer.error, answer.receipt) == (code, None)
-        else:
-            talk.outer(talk.sealer.write(b"") + frame, last=True)
-            await talk.task
-            assert talk.status in {400, 422}
-            assert b"chunk" not in talk.body
-
-    streaming(test)
-
-
-def test_a_proxy_that_drops_the_final_chunk_is_found_out() -> None:
-    async def test(node: Inside) -> None:
-        talk = Talk(node)
-        talk.ask("POST", PIPELINE, msgspec.json.encode({"inputs": TEXTS}), LINES)
-        await talk.task
-        assert talk.ended
-        for cut in (1, 16, len(talk.body) // 2):
-            opener = talk.sealer.opener()
-            opener.feed(talk.body[:-cut])
-            with pytest.raises(ChannelError) as caught:
-                opener.close()
-            assert caught.value.code in {Code.OHTTP_TRUNCATED, Code.OHTTP_CHUNK}
 
     streaming(test)
 

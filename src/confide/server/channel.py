@@ -17,6 +17,7 @@ from confide.server.asgi import Scope
 from confide.server.models import Served
 
 EXTENSION = "confide.channel"
+RAN = frozenset({Code.ENGINE_FAILED, Code.ENGINE_WORKER_DIED, Code.ENGINE_TIMEOUT, Code.ENGINE_STOPPED})
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +43,10 @@ class Channel:
     def failed(self, code: Code) -> None:
         """It was acceptable, and yet there is no answer."""
         self.outcome = Outcome(Status.FAILED, code.value)
+
+    def ended_by(self, code: Code) -> None:
+        """Refused before anything ran, or failed while it ran: the receipt says which."""
+        (self.failed if code in RAN else self.refused)(code)
 
 
 def require_channel(scope: Scope) -> Channel:

@@ -75,6 +75,8 @@ class Incoming:
 
     async def _pull(self) -> None:
         """One message of the network. After a fault there is no next one."""
+        if self._broken:
+            raise NodeError(Code.NODE_BAD_REQUEST, found="a request that broke off", wanted="the whole request")
         try:
             async with asyncio.timeout(self._seconds):
                 message = await self._receive()
@@ -96,13 +98,17 @@ class Incoming:
             self._take(self._reader.close())
 
     def _take(self, events: list[Event]) -> None:
+        """Pieces that came together are one: a sender's many small ones cost no more memory than their bytes."""
+        pieces: list[bytes] = []
         for event in events:
             if isinstance(event, Content):
                 self._content += len(event.data)
                 if self._content > self._limit:
                     raise NodeError(Code.NODE_TOO_LARGE, found=f"over {self._limit} bytes", wanted=f"at most {self._limit}")
-                self._pieces.append(event.data)
+                pieces.append(event.data)
             elif isinstance(event, RequestHead):
                 self.head = event
             elif isinstance(event, End):
                 self.complete = True
+        if pieces:
+            self._pieces.append(pieces[0] if len(pieces) == 1 else b"".join(pieces))

@@ -5,9 +5,9 @@ stands before routing, so there is no route without it. Errors are exact: only t
 Left to others: how requests get here (`server.sealed`), the routes (`server.routes`), receipts of requests (`server.proof`).
 """
 
+import contextlib
 from collections.abc import Sequence
 
-from confide.codes import Code
 from confide.errors import ConfideError
 from confide.server import NodeError
 from confide.server.asgi import Receive, Reply, Scope, Send, send_reply
@@ -49,19 +49,14 @@ class InnerApp:
             route, names = self.router.find(scope["method"], scope["path"])
             return await route.handler(Call(channel, scope, names, self._body_limit, receive))
         except ConfideError as error:
-            _note(channel, error)
+            channel.ended_by(error.code)
             return inside(error)
 
 
 async def _send_stream(send: Send, reply: StreamReply) -> None:
-    """Each piece as it comes; an iterator that raises ends this call before the last piece was sent."""
-    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    async for piece in reply.pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    """Each piece as it comes; an iterator that raises ends this call before the last piece was sent, and is closed in any case."""
+    async with contextlib.aclosing(reply.pieces) as pieces:
+        await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _note(channel: Channel, error: ConfideError) -> None:
-    """Refused before anything ran, or failed while it ran: the receipt says which."""
-    ran = error.code in {Code.ENGINE_FAILED, Code.ENGINE_WORKER_DIED, Code.ENGINE_TIMEOUT, Code.ENGINE_STOPPED}
-    (channel.failed if ran else channel.refused)(error.code)

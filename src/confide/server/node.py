@@ -84,12 +84,13 @@ class Node:
         self.app.drain()
         if not await self.app.drained(self.config.limits.drain_ms / 1e3 if patience is None else patience):
             log.warning("stopping with %d requests unfinished", self.app.in_flight)
-        self.closing_checkpoint = await self.proof.close()
-        self.admissions.close()
-        await self.epochs.close()
-        self.keys.wipe()
-        await self.uploads.close()
-        await self.engine.stop()
+        async with contextlib.AsyncExitStack() as ends:  # last first, each of them whatever happens to the ones before
+            ends.push_async_callback(self.engine.stop)
+            ends.push_async_callback(self.uploads.close)
+            ends.callback(self.keys.wipe)
+            ends.push_async_callback(self.epochs.close)
+            ends.callback(self.admissions.close)
+            self.closing_checkpoint = await self.proof.close()
 
 
 async def prepare_node(

@@ -81,9 +81,13 @@ class Outgoing:
     async def finish(self, trailers: Trailers) -> None:
         """The end of a streamed answer with its receipt, which `trailers` makes of what the receipt commits to."""
         self.stop()
+        if self._flushing is not None:
+            await self._flushing  # what failed there fails the answer
         async with self._lock:
+            committed = self._hash.copy()
+            committed.update(bhttp_write.CONTENT_END)
+            fields = trailers(Hashed(committed.digest()))
             self._encode(bhttp_write.CONTENT_END)
-            fields = trailers(self.hashed)
             rest, self._waiting = bytes(self._waiting), bytearray()
             rest += bhttp_write.encode_end(fields, written=self._written, pad_to=self._pad)
             await self._leave(self._sealer.finish(rest), last=True)
@@ -103,13 +107,21 @@ class Outgoing:
             self._timer.cancel()
             self._timer = None
 
+    def close(self) -> None:
+        """The exchange is over, complete or not: nothing leaves any more."""
+        self.stop()
+        if self._flushing is not None:
+            self._flushing.cancel()
+
     def _encode(self, data: bytes) -> None:
         self._hash.update(data)
         self._written += len(data)
         self._waiting += data
 
     async def _shape(self) -> None:
-        """Let go now, or a little later together with what comes until then."""
+        """Let go now, or a little later together with what comes until then. An earlier flush that failed fails this."""
+        if self._flushing is not None and self._flushing.done():
+            self._flushing.result()
         now = asyncio.get_running_loop().time()
         due = self._flushed_at + self._coalesce
         if now >= due or len(self._waiting) >= MAX_CHUNK:
@@ -121,6 +133,7 @@ class Outgoing:
     def _flush_later(self) -> None:
         self._timer = None
         self._flushing = asyncio.get_running_loop().create_task(self._flush())
+        self._flushing.add_done_callback(_noted)
 
     async def _flush(self) -> None:
         async with self._lock:
@@ -134,3 +147,9 @@ class Outgoing:
             self._begun = True
             await self._send({"type": "http.response.start", "status": 200, "headers": list(OUTER_HEADERS)})
         await self._send({"type": "http.response.body", "body": sealed, "more_body": not last})
+
+
+def _noted(task: "asyncio.Task[None]") -> None:
+    """A flush that failed is told by the next write or the end, which fail too; here only so that it counts as looked at."""
+    if not task.cancelled():
+        task.exception()

@@ -6,7 +6,7 @@ A handler gets a `Call` and returns a whole `Reply`, or a `StreamReply` whose pi
 (`Call.body`) or piece by piece (`Call.pieces`). Left to others: what routes do (`server.routes`), the seal (`server.sealed`).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from confide.codes import Code
@@ -21,7 +21,7 @@ class StreamReply:
 
     status: int
     headers: Headers
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ class SealedApp:
             async with asyncio.timeout(self._run_seconds):
                 return await self._call(request, channel)
         except ConfideError as error:
-            channel.refused(error.code)
+            channel.ended_by(error.code)
             return inside(error)
         except TimeoutError:
             channel.failed(Code.NODE_TIMEOUT)
@@ -102,7 +102,8 @@ class _Exchange:
     def __init__(self, content: bytes) -> None:
         self._content: bytes | None = content
         self._headers: Headers = ()
-        self._status, self._body, self._finished = 0, b"", False
+        self._status, self._finished = 0, False
+        self._body: list[bytes] = []
 
     async def receive(self) -> Message:
         content, self._content = self._content, None
@@ -114,11 +115,11 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status, self._headers = message["status"], tuple(message["headers"])
         else:
-            self._body += message.get("body", b"")
+            self._body.append(message.get("body", b""))
             self._finished = not message.get("more_body", False)
 
     def reply(self) -> Reply:
         """The whole answer; an application that stops half-way has failed, and its half answer is not passed on."""
         if not (self._status and self._finished):
             raise RuntimeError("the inner application did not complete its answer")
-        return Reply(self._status, self._headers, self._body)
+        return Reply(self._status, self._headers, self._body[0] if len(self._body) == 1 else b"".join(self._body))

@@ -36,6 +36,7 @@ from confide.server.proof import Proof
 
 log = logging.getLogger("confide.node")
 REFUSED_PATIENCE = 1.0  # seconds for the rest of a refused request, whose sender may wait for the answer first
+HEAD_CHUNKS = 3  # times the longest wait for one chunk: a head that drips holds its place no longer
 OVERHEAD = 1 << 18  # bytes of a message that are not content: head, trailers, lengths of small pieces, padding
 
 
@@ -81,11 +82,12 @@ class StreamedApp:
             ChannelError: the request could not be opened; nothing was sent.
             NodeError: the client left or was too slow before that.
         """
-        end = asyncio.get_running_loop().time() + self._limits.whole
+        now = asyncio.get_running_loop().time()
+        end = now + self._limits.whole
         opener = ChunkedRequestOpener(self._gateway.keys, max_message=self._limits.body + OVERHEAD)
         incoming = Incoming(opener, receive, chunk_seconds=self._limits.chunk, limit=self._limits.body)
         try:
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout_at(min(end, now + HEAD_CHUNKS * self._limits.chunk)):
                 head = await incoming.read_head()
         except (ConfideError, TimeoutError) as error:
             failure = error if isinstance(error, ConfideError) else NodeError(Code.NODE_TIMEOUT)
@@ -116,7 +118,7 @@ class StreamedApp:
         except Exception as error:  # noqa: BLE001 - an answer that has begun can only be broken off
             self._broken(channel, incoming, outgoing, error if isinstance(error, ConfideError) else internal(error))
         finally:
-            outgoing.stop()
+            outgoing.close()
 
     async def _run(
         self, head: RequestHead, channel: Channel, incoming: Incoming, outgoing: Outgoing, *, end: float
@@ -134,7 +136,7 @@ class StreamedApp:
             channel.failed(failure.code)
         except ConfideError as error:
             failure = error
-            channel.refused(error.code)
+            channel.ended_by(error.code)
         except Exception as error:  # noqa: BLE001 - a bug becomes a coarse answer (DESIGN rule 10)
             failure = internal(error)
             channel.failed(failure.code)

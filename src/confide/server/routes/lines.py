@@ -7,7 +7,7 @@ complete. Lines are padded with spaces to length buckets, which JSON ignores, so
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -46,7 +46,7 @@ def stream_lines(parts: Parts, model: Served, request: PipelineRequest) -> Strea
     return StreamReply(200, ((b"content-type", NDJSON),), _lines(parts, model, request, pad))
 
 
-async def _lines(parts: Parts, model: Served, request: PipelineRequest, pad: Pad) -> AsyncIterator[bytes]:
+async def _lines(parts: Parts, model: Served, request: PipelineRequest, pad: Pad) -> AsyncGenerator[bytes, None]:
     todo = iter(enumerate(request.inputs))
     running: dict[asyncio.Task[Result], int] = {}
 
