@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from confide.attest.evidence import Kind
-from conformance.kinds import snp
+from conformance.kinds import sgx, snp, tdx
 from conformance.kinds.case import Adapter
 
 ADAPTERS: Mapping[str, Adapter] = {
     Kind.SNP.value: snp.ADAPTER,
+    Kind.SGX.value: sgx.ADAPTER,
+    Kind.TDX.value: tdx.ADAPTER,
 }

@@ -221,6 +221,119 @@ class Code(Enum):
     SNP_REPORT_ID = ("snp.report_id", Exit.POLICY, Remedy.STOP, "the policy does not list REPORT_ID")
     SNP_CHIP_ID = ("snp.chip_id", Exit.POLICY, Remedy.STOP, "the policy does not list CHIP_ID, or it is masked")
 
+    # dcap, sgx, tdx: Intel quotes (attest/dcap/, attest/sgx/, attest/tdx/, attest/eventlog/)
+    DCAP_SIZE = ("dcap.size", Exit.EVIDENCE, Remedy.STOP, "a DCAP quote or a part of it is shorter or longer than its lengths say")
+    DCAP_VERSION = ("dcap.version", Exit.EVIDENCE, Remedy.STOP, "the quote has an unknown version")
+    DCAP_TEE_TYPE = ("dcap.tee_type", Exit.EVIDENCE, Remedy.STOP, "the quote is of another TEE")
+    DCAP_KEY_TYPE = ("dcap.key_type", Exit.EVIDENCE, Remedy.STOP, "the attestation key is not ECDSA P-256")
+    DCAP_QE_VENDOR = ("dcap.qe_vendor", Exit.EVIDENCE, Remedy.STOP, "the quoting enclave is not Intel's")
+    DCAP_BODY_TYPE = ("dcap.body_type", Exit.EVIDENCE, Remedy.STOP, "type and size of the body do not agree, or are unknown")
+    DCAP_CERTIFICATION = ("dcap.certification", Exit.EVIDENCE, Remedy.STOP, "the certification data leads to no PCK certificate")
+    DCAP_TRAILING = ("dcap.trailing", Exit.EVIDENCE, Remedy.STOP, "bytes that belong to nothing")
+    DCAP_SUBJECT = ("dcap.subject", Exit.EVIDENCE, Remedy.STOP, "a certificate is not of the name that Intel gives it")
+    DCAP_PCK_EXTENSION = (
+        "dcap.pck_extension",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the SGX extension of the PCK certificate is missing or malformed",
+    )
+    DCAP_QE_SIGNATURE = (
+        "dcap.qe_signature",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the QE report is not signed by the PCK certificate's key",
+    )
+    DCAP_QE_REPORT_DATA = (
+        "dcap.qe_report_data",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the QE report does not vouch for the attestation key",
+    )
+    DCAP_SIGNATURE = ("dcap.signature", Exit.EVIDENCE, Remedy.STOP, "the quote is not signed by its attestation key")
+    DCAP_COLLATERAL = ("dcap.collateral", Exit.COLLATERAL, Remedy.UPDATE, "TCB info or QE identity is malformed")
+    DCAP_COLLATERAL_VERSION = (
+        "dcap.collateral_version",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "TCB info or QE identity is of another version",
+    )
+    DCAP_COLLATERAL_MISSING = (
+        "dcap.collateral_missing",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "TCB info, QE identity or their issuers are missing",
+    )
+    DCAP_COLLATERAL_ID = ("dcap.collateral_id", Exit.COLLATERAL, Remedy.UPDATE, "TCB info or QE identity is for another TEE")
+    DCAP_COLLATERAL_SIGNATURE = (
+        "dcap.collateral_signature",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "TCB info or QE identity is not signed by Intel",
+    )
+    DCAP_COLLATERAL_EARLY = ("dcap.collateral_early", Exit.COLLATERAL, Remedy.UPDATE, "TCB info or QE identity is not issued yet")
+    DCAP_COLLATERAL_EXPIRED = (
+        "dcap.collateral_expired",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "TCB info or QE identity is past its nextUpdate",
+    )
+    DCAP_FMSPC = ("dcap.fmspc", Exit.COLLATERAL, Remedy.UPDATE, "the TCB info is about another kind of platform")
+    DCAP_PCE_ID = ("dcap.pce_id", Exit.COLLATERAL, Remedy.UPDATE, "the TCB info is about another provisioning enclave")
+    DCAP_QE_IDENTITY = ("dcap.qe_identity", Exit.EVIDENCE, Remedy.STOP, "the quoting enclave is not the one that Intel describes")
+    DCAP_TCB_UNKNOWN = ("dcap.tcb_unknown", Exit.COLLATERAL, Remedy.UPDATE, "nothing says whether the platform is up to date")
+    DCAP_TCB_STATUS = ("dcap.tcb_status", Exit.POLICY, Remedy.STOP, "the policy does not accept the TCB status")
+    DCAP_ADVISORY = ("dcap.advisory", Exit.POLICY, Remedy.STOP, "the policy does not accept an advisory that applies")
+    DCAP_EVALUATION_NUMBER = (
+        "dcap.evaluation_number",
+        Exit.POLICY,
+        Remedy.UPDATE,
+        "the TCB evaluation number is below the minimum",
+    )
+    DCAP_PLATFORM = ("dcap.platform", Exit.POLICY, Remedy.STOP, "the policy does not list this platform")
+    DCAP_FMSPC_UNLISTED = ("dcap.fmspc_unlisted", Exit.POLICY, Remedy.STOP, "the policy does not list this kind of platform")
+    DCAP_SMT = ("dcap.smt", Exit.POLICY, Remedy.STOP, "hyperthreading is, or may be, enabled")
+    DCAP_DYNAMIC_PLATFORM = (
+        "dcap.dynamic_platform",
+        Exit.POLICY,
+        Remedy.STOP,
+        "the platform can, or may, gain processors while it runs",
+    )
+    DCAP_CACHED_KEYS = ("dcap.cached_keys", Exit.POLICY, Remedy.STOP, "the vendor keeps, or may keep, the platform's root keys")
+
+    SGX_DEBUG = ("sgx.debug", Exit.EVIDENCE, Remedy.STOP, "the enclave may be debugged")
+    SGX_INIT = ("sgx.init", Exit.EVIDENCE, Remedy.STOP, "ATTRIBUTES.INIT is clear, or a bit of unknown meaning is set")
+    SGX_MR_ENCLAVE = ("sgx.mr_enclave", Exit.POLICY, Remedy.STOP, "the policy does not list MRENCLAVE")
+    SGX_MR_SIGNER = ("sgx.mr_signer", Exit.POLICY, Remedy.STOP, "the policy does not list MRSIGNER")
+    SGX_ISV_PROD_ID = ("sgx.isv_prod_id", Exit.POLICY, Remedy.STOP, "the policy does not list ISVPRODID")
+    SGX_ISV_SVN = ("sgx.isv_svn", Exit.POLICY, Remedy.STOP, "ISVSVN is below the minimum")
+    SGX_CONFIG_ID = ("sgx.config_id", Exit.POLICY, Remedy.STOP, "the policy does not list CONFIGID")
+    SGX_CONFIG_SVN = ("sgx.config_svn", Exit.POLICY, Remedy.STOP, "CONFIGSVN is below the minimum")
+    SGX_EXT_PROD_ID = ("sgx.ext_prod_id", Exit.POLICY, Remedy.STOP, "the policy does not list ISVEXTPRODID")
+    SGX_FAMILY_ID = ("sgx.family_id", Exit.POLICY, Remedy.STOP, "the policy does not list ISVFAMILYID")
+    SGX_PROVISION_KEY = ("sgx.provision_key", Exit.POLICY, Remedy.STOP, "the enclave may derive provisioning or launch keys")
+    SGX_MISC_SELECT = ("sgx.misc_select", Exit.POLICY, Remedy.STOP, "MISCSELECT is not the accepted one")
+    SGX_XFRM = ("sgx.xfrm", Exit.POLICY, Remedy.STOP, "ATTRIBUTES.XFRM is not an accepted one")
+
+    TDX_DEBUG = ("tdx.debug", Exit.EVIDENCE, Remedy.STOP, "the TD is under debug or profiling")
+    TDX_ATTRIBUTES = ("tdx.attributes", Exit.EVIDENCE, Remedy.STOP, "TDATTRIBUTES has bits of unknown meaning")
+    TDX_MIGRATABLE = ("tdx.migratable", Exit.EVIDENCE, Remedy.STOP, "the TD may be migrated")
+    TDX_SERVICE_TD = ("tdx.service_td", Exit.POLICY, Remedy.STOP, "a service TD is bound that the policy does not list")
+    TDX_SEPT_VE = ("tdx.sept_ve", Exit.POLICY, Remedy.STOP, "SEPT_VE_DISABLE is clear")
+    TDX_XFAM = ("tdx.xfam", Exit.EVIDENCE, Remedy.STOP, "XFAM lacks mandatory features or names unknown ones")
+    TDX_SEAM_ATTRIBUTES = ("tdx.seam_attributes", Exit.EVIDENCE, Remedy.STOP, "SEAMATTRIBUTES is not zero")
+    TDX_MR_SIGNER_SEAM = ("tdx.mr_signer_seam", Exit.EVIDENCE, Remedy.STOP, "MRSIGNERSEAM is not Intel's")
+    TDX_MR_SEAM = ("tdx.mr_seam", Exit.POLICY, Remedy.STOP, "the policy does not list MRSEAM")
+    TDX_MR_TD = ("tdx.mr_td", Exit.POLICY, Remedy.STOP, "the policy does not list MRTD")
+    TDX_RTMR = ("tdx.rtmr", Exit.POLICY, Remedy.STOP, "the policy does not list a runtime measurement register")
+    TDX_CONFIG = ("tdx.config", Exit.POLICY, Remedy.STOP, "the policy does not list MRCONFIGID, MROWNER or MROWNERCONFIG")
+    TDX_TEE_TCB_SVN = ("tdx.tee_tcb_svn", Exit.POLICY, Remedy.STOP, "TEE_TCB_SVN is below the minimum")
+    TDX_EVENT_LOG = ("tdx.event_log", Exit.EVIDENCE, Remedy.STOP, "the event log does not lead to the measurement registers")
+
+    EVENTLOG_MALFORMED = ("eventlog.malformed", Exit.EVIDENCE, Remedy.STOP, "the event log does not decode")
+    EVENTLOG_TOO_LARGE = ("eventlog.too_large", Exit.EVIDENCE, Remedy.STOP, "the event log exceeds its bounds")
+    EVENTLOG_ALGORITHM = ("eventlog.algorithm", Exit.EVIDENCE, Remedy.STOP, "the event log has no digests of the wanted algorithm")
+    EVENTLOG_CCEL = ("eventlog.ccel", Exit.EVIDENCE, Remedy.STOP, "the CCEL table does not decode")
+
     # keyset, binding, document, admission (attest/)
     KEYSET_TOO_LARGE = ("keyset.too_large", Exit.EVIDENCE, Remedy.STOP, "the keyset exceeds its bound")
     KEYSET_MALFORMED = (

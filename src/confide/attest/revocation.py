@@ -7,20 +7,22 @@ import functools
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from confide.attest.checks import Checks
 from confide.attest.x509 import (
-    PSS_SHA384,
+    AMD,
     SHOWN,
     UNREADABLE,
+    Algorithms,
     Certificate,
     Revocation,
     RevocationList,
     common_name,
     extensions_of,
     issuer_of,
+    key_name,
     load_crls,
     names,
     serial_number,
@@ -38,6 +40,7 @@ def check_revocation(
     issuer: Certificate,
     required: bool,
     checks: Checks,
+    algorithms: Algorithms = AMD,
 ) -> tuple[RevocationList, ...]:
     """Apply every list of `issuer` to the certificates of `chain` that it issued; returns the lists used (RFC 5280 section 6.3).
 
@@ -49,7 +52,7 @@ def check_revocation(
     if not used:
         _no_list(name, required, checks)
     for crl in used:
-        _check_crl(crl, issuer, title=_title(issuer), checks=checks)
+        _check_crl(crl, issuer, title=_title(issuer), checks=checks, algorithms=algorithms)
     for title, certificate in chain:
         if names(certificate).issuer != names(issuer).subject:
             checks.skip(
@@ -98,14 +101,14 @@ def _no_list(name: str, required: bool, checks: Checks) -> None:
     )
 
 
-def _check_crl(crl: RevocationList, issuer: Certificate, *, title: str, checks: Checks) -> None:
-    algorithm = signature_name(crl)
+def _check_crl(crl: RevocationList, issuer: Certificate, *, title: str, checks: Checks, algorithms: Algorithms) -> None:
+    algorithm, wanted = signature_name(crl), algorithms.get(key_name(issuer), "another issuing key")
     checks.require(
-        algorithm == PSS_SHA384,
+        algorithm == wanted,
         Code.X509_CRL_ALGORITHM,
         f"{title} signatureAlgorithm",
         found=algorithm,
-        wanted=PSS_SHA384,
+        wanted=wanted,
         error=CollateralError,
     )
     good = _crl_signed_by(crl, issuer)
@@ -171,6 +174,6 @@ def _crl_signed_by(crl: RevocationList, issuer: Certificate) -> bool:
 def _crl_verifies(crl: bytes, issuer: Certificate) -> bool:
     try:
         key = issuer.public_key()
-        return isinstance(key, rsa.RSAPublicKey) and load_crls(crl)[0].is_signature_valid(key)
+        return isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) and load_crls(crl)[0].is_signature_valid(key)
     except UNREADABLE:
         return False

@@ -41,6 +41,18 @@ def _amd(name: str, sha256: str) -> bytes:
     return pinned(name, file.read_bytes(), sha256)
 
 
+def _pinned_file(path: str, sha256: str) -> bytes:
+    return pinned(path, (resources.files("confide.attest") / "data" / path).read_bytes(), sha256)
+
+
 AMD_ROOTS: Roots = tuple(Root(Kind.SNP, name, _amd(name, sha256)) for name, sha256 in _AMD_ARKS.items())
-VENDOR_ROOTS: Roots = (*AMD_ROOTS,)  # of every vendor: what production verifiers are given
+# Origin: Intel's certificate service, "Intel SGX Root CA", as carried by Phala-Network/dcap-qvl. One root for SGX and TDX alike.
+INTEL_ROOTS: Roots = (
+    Root(
+        Kind.SGX,
+        "Intel SGX Root CA",
+        _pinned_file("intel/sgx_root_ca.der", "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3"),
+    ),
+)
+VENDOR_ROOTS: Roots = (*AMD_ROOTS, *INTEL_ROOTS)  # of every vendor: what production verifiers are given
 AMD_INTERMEDIATES: tuple[bytes, ...] = tuple(_amd(name, sha256) for name, sha256 in _AMD_INTERMEDIATES.items())

@@ -12,10 +12,18 @@ from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.constraints import Constraints
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
+from confide.attest.sgx import validate as sgx_validate
+from confide.attest.sgx import verify as sgx_verify
+from confide.attest.sgx.claims import SgxClaims
+from confide.attest.sgx.validate import SgxConstraints
 from confide.attest.snp import validate as snp_validate
 from confide.attest.snp import verify as snp_verify
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.snp.validate import SnpConstraints
+from confide.attest.tdx import validate as tdx_validate
+from confide.attest.tdx import verify as tdx_verify
+from confide.attest.tdx.claims import TdxClaims
+from confide.attest.tdx.validate import TdxConstraints
 from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
@@ -49,6 +57,8 @@ class Room:
 
 ROOMS: Mapping[Kind, Room] = {
     Kind.SNP: Room(snp_verify.authenticate, snp_validate.validate, SnpClaims, SnpConstraints),
+    Kind.SGX: Room(sgx_verify.authenticate, sgx_validate.validate, SgxClaims, SgxConstraints),
+    Kind.TDX: Room(tdx_verify.authenticate, tdx_validate.validate, TdxClaims, TdxConstraints),
 }
 
 

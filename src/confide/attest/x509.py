@@ -14,21 +14,22 @@ import functools
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.x509.oid import NameOID
 
 from confide.attest.checks import Checks
 from confide.codes import Code
-from confide.errors import CollateralError, EvidenceError, MisuseError
+from confide.errors import CollateralError, MisuseError
 
 E = TypeVar("E", bound=x509.ExtensionType)
 Certificate = x509.Certificate
@@ -175,22 +176,19 @@ def check_window(certificate: Certificate, *, now: datetime, title: str, checks:
     )
 
 
-def check_link(child: Certificate, issuer: Certificate, *, title: str, checks: Checks) -> None:
-    """`child` was issued by the RSA 4096 key of `issuer` with RSASSA-PSS, SHA-384, salt 48 (AMD 57230; RFC 5280 section 6.1.3)."""
+def check_link(
+    child: Certificate, issuer: Certificate, *, title: str, checks: Checks, algorithms: "Algorithms | None" = None
+) -> None:
+    """`child` was issued by the key of `issuer` with one of `algorithms`, AMD's by default (RFC 5280 section 6.1.3)."""
+    allowed = algorithms or AMD
     below, above = names(child), names(issuer)
     same = below.issuer == above.subject
     checks.require(same, Code.X509_ISSUER, f"{title} issuer", found=below.issuer_text, wanted=above.subject_text)
+    key, algorithm = key_name(issuer), signature_name(child)
+    checks.require(key in allowed, Code.X509_ISSUER_KEY, f"{title} issuing key", found=key, wanted=" or ".join(allowed))
+    wanted = allowed.get(key, "another")
     checks.require(
-        is_rsa_4096(issuer),
-        Code.X509_ISSUER_KEY,
-        f"{title} issuing key",
-        found=_key_name(issuer),
-        wanted="RSA 4096",
-        error=EvidenceError,
-    )
-    algorithm = signature_name(child)
-    checks.require(
-        algorithm == PSS_SHA384, Code.X509_SIGNATURE_ALGORITHM, f"{title} signatureAlgorithm", found=algorithm, wanted=PSS_SHA384
+        algorithm == wanted, Code.X509_SIGNATURE_ALGORITHM, f"{title} signatureAlgorithm", found=algorithm, wanted=wanted
     )
     good = signed_by(child, issuer)
     checks.require(
@@ -276,15 +274,26 @@ def is_rsa_4096(certificate: Certificate) -> bool:
 
 
 PSS_SHA384 = "RSASSA-PSS, SHA-384, MGF1 SHA-384, salt 48"
+Algorithms = Mapping[str, str]  # issuing key as `key_name` calls it, to the signature as `signature_name` does
+AMD: Algorithms = MappingProxyType({"RSA 4096": PSS_SHA384})  # AMD 57230
+P256: Algorithms = MappingProxyType({"P-256": "ECDSA, SHA-256"})  # Intel's chains (PCK Certificate and CRL Specification)
+P384: Algorithms = MappingProxyType({"P-384": "ECDSA, SHA-384"})  # AWS's and NVIDIA's chains
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
 def signature_name(signed: Certificate | RevocationList) -> str:
-    """`PSS_SHA384` for exactly these parameters (RFC 4055 section 3.1), otherwise the object identifier and what differs."""
+    """Scheme and hash in words: `PSS_SHA384` for exactly these parameters (RFC 4055 section 3.1), `ECDSA, SHA-256` (RFC 5758),
+    `RSASSA-PKCS1-v1_5, SHA-256` (RFC 4055 section 5); otherwise the object identifier."""
     oid = signed.signature_algorithm_oid.dotted_string
     try:
         parameters, digest = signed.signature_algorithm_parameters, signed.signature_hash_algorithm
     except UNREADABLE:
         return f"{oid} with unknown parameters"
+    named = "" if digest is None else digest.name.upper().replace("SHA", "SHA-")
+    if isinstance(parameters, ec.ECDSA):
+        return f"ECDSA, {named}"
+    if isinstance(parameters, padding.PKCS1v15):
+        return f"RSASSA-PKCS1-v1_5, {named}"
     if not isinstance(parameters, padding.PSS):
         return oid
     mgf, salt = parameters.mgf._algorithm, parameters._salt_length  # no public accessors (cryptography 48 to 50)
@@ -372,9 +381,14 @@ def _extension(certificate: Certificate, kind: type[E]) -> E | None:
         return None
 
 
-def _key_name(certificate: Certificate) -> str:
+def key_name(certificate: Certificate) -> str:
+    """The key in words: `RSA 4096`, `P-256`, `P-384`, or its type."""
     try:
         key = certificate.public_key()
     except UNREADABLE:
         return "an unknown key"
-    return f"{type(key).__name__.lstrip('_')} {getattr(key, 'key_size', '')}".strip()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _CURVES.get(key.curve.name, key.curve.name)
+    return type(key).__name__.lstrip("_")
