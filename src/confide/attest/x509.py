@@ -273,6 +273,15 @@ def is_rsa_4096(certificate: Certificate) -> bool:
     return isinstance(key, rsa.RSAPublicKey) and key.key_size == 4096
 
 
+@functools.lru_cache(maxsize=128)
+def same_key(one: Certificate, other: Certificate) -> bool:
+    """Whether two certificates hold one public key; never for keys that do not decode."""
+    try:
+        return one.public_key() == other.public_key()
+    except UNREADABLE:
+        return False
+
+
 PSS_SHA384 = "RSASSA-PSS, SHA-384, MGF1 SHA-384, salt 48"
 Algorithms = Mapping[str, str]  # issuing key as `key_name` calls it, to the signature as `signature_name` does
 AMD: Algorithms = MappingProxyType({"RSA 4096": PSS_SHA384})  # AMD 57230

@@ -85,18 +85,23 @@ def _named(given: Sequence[Certificate], wanted: set[str], what: str, checks: Ch
 
 
 def _anchor(child: Certificate, given: Sequence[Certificate], roots: Roots, title: str, checks: Checks) -> tuple[Root, Certificate]:
-    """The pinned root that the child names as its issuer; a root that came must be that one."""
+    """The pinned root that the child names as its issuer; a root that came must be that one, or an edition of it with its key."""
     pinned = _pinned(tuple(roots))
     offered = [each for each in given if x509.names(each).issuer == x509.names(each).subject]
     named = [pair for pair in pinned if x509.names(pair[1]).subject == x509.names(child).issuer]
     fitting = [pair for pair in named if x509.signed_by(child, pair[1])] or named
-    foreign = [each for each in offered if all(each != anchor for _, anchor in pinned)]
+    foreign = [each for each in offered if not any(_same(each, anchor) for _, anchor in pinned)]
     found = f"{x509.names(foreign[0]).subject_text}, another certificate" if foreign else x509.names(child).issuer_text
     wanted = "a pinned root: " + ", ".join(root.name for root, _ in pinned)
-    if foreign or not fitting or any(each != fitting[0][1] for each in offered):
+    if foreign or not fitting or not all(_same(each, fitting[0][1]) for each in offered):
         raise EvidenceError(Code.X509_ROOT, found=found, wanted=wanted)
     checks.require(True, Code.X509_ROOT, f"root of the {title}", found=found, wanted=wanted)
     return fitting[0]
+
+
+def _same(offered: Certificate, anchor: Certificate) -> bool:
+    """Intel has issued its root twice, with one name and one key; what a chain proves is the key."""
+    return x509.names(offered).subject == x509.names(anchor).subject and x509.same_key(offered, anchor)
 
 
 @functools.lru_cache(maxsize=16)

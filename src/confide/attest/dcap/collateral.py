@@ -265,8 +265,8 @@ def _svn_levels(levels: list[_SvnLevel]) -> tuple[SvnLevel, ...]:
 
 
 def _module(name: str, parsed: _Module, levels: tuple[SvnLevel, ...]) -> Module:
-    octets = (bytes.fromhex(value) for value in (parsed.mrsigner, parsed.attributes, parsed.attributes_mask))
-    return Module(name, *octets, levels)
+    signer, attributes, mask = map(bytes.fromhex, (parsed.mrsigner, parsed.attributes, parsed.attributes_mask))
+    return Module(name, signer, attributes, mask, levels)
 
 
 def _time(text: str) -> datetime:

@@ -19,6 +19,7 @@ MAX_EVENTS = 8192
 MAX_EVENT = 1 << 18  # bytes of one event's data
 MAX_ALGORITHMS = 8
 MAX_REGISTER = 31
+FIRST_REGISTERS = frozenset({0, 1})  # of the header: PCR 0, or measurement register 1 where the log is a CCEL
 EV_NO_ACTION = 3
 SIGNATURE = b"Spec ID Event03\x00"
 
@@ -77,7 +78,7 @@ def _header(reader: "_Reader") -> tuple[Mapping[Algorithm, int], Event]:
     register, kind = reader.number(4), reader.number(4)
     digest = reader.take(20)
     said = reader.take(reader.length(MAX_EVENT))
-    if register != 0 or kind != EV_NO_ACTION or any(digest) or said[:16] != SIGNATURE:
+    if register not in FIRST_REGISTERS or kind != EV_NO_ACTION or any(digest) or said[:16] != SIGNATURE:
         raise _malformed("no Spec ID event at the beginning", "a crypto-agile log")
     inner = _Reader(said)
     inner.take(16 + 4 + 4)  # signature, platform class, two versions, errata, size of UINTN
