@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from confide.attest.evidence import Kind
-from conformance.kinds import sgx, snp, tdx
+from conformance.kinds import nitro, sgx, snp, tdx
 from conformance.kinds.case import Adapter
 
 ADAPTERS: Mapping[str, Adapter] = {
     Kind.SNP.value: snp.ADAPTER,
     Kind.SGX.value: sgx.ADAPTER,
     Kind.TDX.value: tdx.ADAPTER,
+    Kind.NITRO.value: nitro.ADAPTER,
+    Kind.NITROTPM.value: nitro.ADAPTER,
 }

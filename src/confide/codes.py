@@ -334,6 +334,55 @@ class Code(Enum):
     EVENTLOG_ALGORITHM = ("eventlog.algorithm", Exit.EVIDENCE, Remedy.STOP, "the event log has no digests of the wanted algorithm")
     EVENTLOG_CCEL = ("eventlog.ccel", Exit.EVIDENCE, Remedy.STOP, "the CCEL table does not decode")
 
+    # cbor, cose, nitro, cca: signed CBOR (attest/cbor.py, attest/cose.py, attest/nitro/, attest/cca/)
+    CBOR_MALFORMED = ("cbor.malformed", Exit.EVIDENCE, Remedy.STOP, "the bytes are not the CBOR that the format wants")
+    CBOR_TOO_LARGE = ("cbor.too_large", Exit.EVIDENCE, Remedy.STOP, "the CBOR exceeds its bounds")
+    COSE_SHAPE = ("cose.shape", Exit.EVIDENCE, Remedy.STOP, "the bytes are no COSE_Sign1")
+    COSE_ALGORITHM = (
+        "cose.algorithm",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the protected header names another algorithm, or more than one",
+    )
+    COSE_SIGNATURE = ("cose.signature", Exit.EVIDENCE, Remedy.STOP, "the COSE signature does not verify")
+
+    NITRO_DOCUMENT = (
+        "nitro.document",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the attestation document lacks members, or they are of another form",
+    )
+    NITRO_KIND = ("nitro.kind", Exit.EVIDENCE, Remedy.STOP, "the document is of the other kind: enclave or NitroTPM")
+    NITRO_DIGEST = ("nitro.digest", Exit.EVIDENCE, Remedy.STOP, "the digest of the measurements is not SHA384")
+    NITRO_TIMESTAMP = (
+        "nitro.timestamp",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the document's time is outside its certificate's window, or in the future",
+    )
+    NITRO_AGE = ("nitro.age", Exit.POLICY, Remedy.STOP, "the document is older than the policy allows")
+    NITRO_DEBUG = ("nitro.debug", Exit.EVIDENCE, Remedy.STOP, "the enclave runs in debug mode: its measurements are zero")
+    NITRO_PCR = ("nitro.pcr", Exit.POLICY, Remedy.STOP, "the policy does not list a measurement")
+    NITRO_PLATFORM = ("nitro.platform", Exit.POLICY, Remedy.STOP, "the policy does not list this instance")
+    NITRO_REGION = ("nitro.region", Exit.POLICY, Remedy.STOP, "the policy does not list this region")
+
+    CCA_TOKEN = ("cca.token", Exit.EVIDENCE, Remedy.STOP, "the token lacks claims, or they are of another form")
+    CCA_PROFILE = ("cca.profile", Exit.EVIDENCE, Remedy.STOP, "the token is of an unknown profile")
+    CCA_ANCHOR = ("cca.anchor", Exit.COLLATERAL, Remedy.UPDATE, "no key of the platform is at hand")
+    CCA_BINDING = ("cca.binding", Exit.EVIDENCE, Remedy.STOP, "the platform token is about another realm key")
+    CCA_LIFECYCLE = ("cca.lifecycle", Exit.EVIDENCE, Remedy.STOP, "the platform is not in a secured state")
+    CCA_RIM = ("cca.rim", Exit.POLICY, Remedy.STOP, "the policy does not list the realm's initial measurement")
+    CCA_REM = ("cca.rem", Exit.POLICY, Remedy.STOP, "the policy does not list an extensible measurement")
+    CCA_PERSONALIZATION = (
+        "cca.personalization",
+        Exit.POLICY,
+        Remedy.STOP,
+        "the policy does not list the realm's personalization value",
+    )
+    CCA_IMPLEMENTATION = ("cca.implementation", Exit.POLICY, Remedy.STOP, "the policy does not list this implementation")
+    CCA_INSTANCE = ("cca.instance", Exit.POLICY, Remedy.STOP, "the policy does not list this instance")
+    CCA_COMPONENT = ("cca.component", Exit.POLICY, Remedy.STOP, "the policy does not list a component of the platform")
+
     # keyset, binding, document, admission (attest/)
     KEYSET_TOO_LARGE = ("keyset.too_large", Exit.EVIDENCE, Remedy.STOP, "the keyset exceeds its bound")
     KEYSET_MALFORMED = (

@@ -54,5 +54,13 @@ INTEL_ROOTS: Roots = (
         _pinned_file("intel/sgx_root_ca.der", "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3"),
     ),
 )
-VENDOR_ROOTS: Roots = (*AMD_ROOTS, *INTEL_ROOTS)  # of every vendor: what production verifiers are given
+# Origin: AWS Nitro Enclaves User Guide, "Verifying the root of trust"; the fingerprint is the one that AWS publishes.
+AWS_ROOTS: Roots = (
+    Root(
+        Kind.NITRO,
+        "AWS Nitro Enclaves Root G1",
+        _pinned_file("aws/nitro_root_g1.der", "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b"),
+    ),
+)
+VENDOR_ROOTS: Roots = (*AMD_ROOTS, *INTEL_ROOTS, *AWS_ROOTS)  # of every vendor: what production verifiers are given
 AMD_INTERMEDIATES: tuple[bytes, ...] = tuple(_amd(name, sha256) for name, sha256 in _AMD_INTERMEDIATES.items())

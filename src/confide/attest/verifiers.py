@@ -12,6 +12,10 @@ from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.constraints import Constraints
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
+from confide.attest.nitro import validate as nitro_validate
+from confide.attest.nitro import verify as nitro_verify
+from confide.attest.nitro.claims import NitroClaims
+from confide.attest.nitro.validate import NitroConstraints, NitroTpmConstraints
 from confide.attest.sgx import validate as sgx_validate
 from confide.attest.sgx import verify as sgx_verify
 from confide.attest.sgx.claims import SgxClaims
@@ -59,6 +63,8 @@ ROOMS: Mapping[Kind, Room] = {
     Kind.SNP: Room(snp_verify.authenticate, snp_validate.validate, SnpClaims, SnpConstraints),
     Kind.SGX: Room(sgx_verify.authenticate, sgx_validate.validate, SgxClaims, SgxConstraints),
     Kind.TDX: Room(tdx_verify.authenticate, tdx_validate.validate, TdxClaims, TdxConstraints),
+    Kind.NITRO: Room(nitro_verify.authenticate, nitro_validate.validate, NitroClaims, NitroConstraints),
+    Kind.NITROTPM: Room(nitro_verify.authenticate, nitro_validate.validate, NitroClaims, NitroTpmConstraints),
 }
 
 

@@ -220,6 +220,22 @@ def check_authority(certificate: Certificate, *, path_length: int | None, crl_si
     )
 
 
+def check_path(certificate: Certificate, *, below: int, title: str, checks: Checks) -> None:
+    """At most pathLenConstraint authorities stand below an authority (RFC 5280 section 4.2.1.9)."""
+    try:
+        constraints = _extension(certificate, x509.BasicConstraints)
+    except UNREADABLE:
+        constraints = None
+    length = None if constraints is None else constraints.path_length
+    checks.require(
+        length is None or length >= below,
+        Code.X509_BASIC_CONSTRAINTS,
+        f"{title} pathLen",
+        found="none" if length is None else str(length),
+        wanted=f"at least {below}, or none",
+    )
+
+
 def check_end_entity(certificate: Certificate, *, title: str, checks: Checks) -> bool:
     """An end entity is no CA and may sign; AMD's VCEK and VLEK carry neither extension. False when extensions cannot be read."""
     if not check_extensions(certificate, title=title, checks=checks):

@@ -68,6 +68,10 @@ class TdReport:
 
 def parse_body(body: bytes) -> TdReport:
     """From exactly 584 or 648 bytes, which the quote's reader has measured."""
-    values = _BODY.unpack_from(body)
+    (svn, seam, signer, seam_attributes, attributes, xfam, td, config, owner, owner_config, *registers, data) = _BODY.unpack_from(
+        body
+    )
     svn2, service = _MORE.unpack_from(body, REPORT_10) if len(body) == REPORT_15 else (None, None)
-    return TdReport(*values[:10], rtmrs=values[10:14], report_data=values[14], tee_tcb_svn2=svn2, mr_service_td=service)
+    return TdReport(
+        svn, seam, signer, seam_attributes, attributes, xfam, td, config, owner, owner_config, tuple(registers), data, svn2, service
+    )
