@@ -68,12 +68,8 @@ def parse_payload(payload: bytes, *, kind: Kind) -> AttestationDocument:
     if unknown:
         raise _malformed(f"{len(unknown)} unknown members", "those that AWS documents")
     certificate, bundle = members.get("certificate"), members.get("cabundle")
-    if (
-        not _is_der(certificate)
-        or not isinstance(bundle, list)
-        or not 1 <= len(bundle) <= MAX_BUNDLE
-        or not all(map(_is_der, bundle))
-    ):
+    counted = isinstance(bundle, list) and 1 <= len(bundle) <= MAX_BUNDLE
+    if not isinstance(certificate, bytes) or not counted or not all(map(_is_der, (certificate, *bundle))):
         raise _malformed("certificates of another form", f"DER up to {MAX_CERTIFICATE} bytes, a bundle of 1 to {MAX_BUNDLE}")
     return AttestationDocument(
         module_id=_text(members, "module_id"),

@@ -62,9 +62,7 @@ def validate(claims: NitroClaims, constraints: NitroConstraints, *, checks: Chec
     """
     document = claims.document
     if claims.kind is Kind.NITROTPM:
-        checks.skip(
-            "memory encryption", "a NitroTPM vouches for what the instance booted, not that its memory is kept from the host"
-        )
+        checks.skip("memory encryption", "a NitroTPM vouches for what was booted, not that memory is kept from the host")
     elif constraints.allow_debug is not None:
         checks.relax("allow_debug", "the host may read the enclave's console, and measurements are zero")
     else:

@@ -27,7 +27,13 @@ _REGION = re.compile(r"\b([a-z]{2}(?:-[a-z]+)+-\d)\b")
 
 
 def authenticate(
-    evidence: Evidence, endorsements: Endorsements, *, roots: Roots, now: datetime, revocation: Revocation, checks: Checks
+    evidence: Evidence,
+    endorsements: Endorsements,  # noqa: ARG001 - every kind is called alike; the document carries its chain
+    *,
+    roots: Roots,
+    now: datetime,
+    revocation: Revocation,  # noqa: ARG001 - AWS publishes no lists
+    checks: Checks,
 ) -> NitroClaims:
     """Verify `evidence["document"]` of kind `nitro` or `nitrotpm` at `now`. It carries its own chain; `endorsements` are not
     needed.
