@@ -80,13 +80,13 @@ def from_members(members: Mapping[str, Any]) -> bytes | None:
 
 def from_protobuf(data: bytes) -> dict[str, bytes]:
     """Roles in a `sevsnp.Attestation`, or the report of a bare `sevsnp.Report`; ValueError when it is neither."""
-    fields = dict(_fields(data))
+    fields = dict(wire_fields(data))
     inner = fields.get(1)
     if not isinstance(inner, bytes):
         return {"report": _report_of(fields)}
-    chain = dict(_fields(fields[2])) if isinstance(fields.get(2), bytes) else {}  # type: ignore[arg-type]
+    chain = dict(wire_fields(fields[2])) if isinstance(fields.get(2), bytes) else {}  # type: ignore[arg-type]
     certificates = {role: chain[number] for number, role in _CERTIFICATES.items() if chain.get(number)}
-    return {"report": _report_of(dict(_fields(inner))), **{k: v for k, v in certificates.items() if isinstance(v, bytes)}}
+    return {"report": _report_of(dict(wire_fields(inner))), **{k: v for k, v in certificates.items() if isinstance(v, bytes)}}
 
 
 def _report_of(fields: Mapping[int, int | bytes]) -> bytes:
@@ -153,7 +153,7 @@ def _signature(value: Mapping[str, Any]) -> bytes:
     return bytes(value["r"]).ljust(72, b"\x00") + bytes(value["s"]).ljust(72, b"\x00")
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+def wire_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Protobuf wire format: varint, 64-bit, length-delimited, 32-bit."""
     position = 0
     while position < len(data):

@@ -383,6 +383,43 @@ class Code(Enum):
     CCA_INSTANCE = ("cca.instance", Exit.POLICY, Remedy.STOP, "the policy does not list this instance")
     CCA_COMPONENT = ("cca.component", Exit.POLICY, Remedy.STOP, "the policy does not list a component of the platform")
 
+    # tpm, azure: quotes of TPMs, and Azure's confidential VMs (attest/tpm/, attest/azure/)
+    TPM_STRUCTURE = ("tpm.structure", Exit.EVIDENCE, Remedy.STOP, "a TPM structure does not decode, or bytes are left over")
+    TPM_MAGIC = ("tpm.magic", Exit.EVIDENCE, Remedy.STOP, "the structure was not made by a TPM, or is no quote")
+    TPM_SCHEME = ("tpm.scheme", Exit.EVIDENCE, Remedy.STOP, "the signature scheme is not one of the accepted ones")
+    TPM_KEY = ("tpm.key", Exit.EVIDENCE, Remedy.STOP, "the attestation key is of another kind, or not the certified one")
+    TPM_ATTRIBUTES = ("tpm.attributes", Exit.EVIDENCE, Remedy.STOP, "the attestation key may sign what no TPM made, or leave it")
+    TPM_SIGNATURE = ("tpm.signature", Exit.EVIDENCE, Remedy.STOP, "the quote is not signed by the attestation key")
+    TPM_PCR_DIGEST = ("tpm.pcr_digest", Exit.EVIDENCE, Remedy.STOP, "the PCR values are not those that were quoted")
+    TPM_SELECTION = ("tpm.selection", Exit.EVIDENCE, Remedy.STOP, "the quoted PCRs are not one bank with known values")
+    TPM_EVENT_LOG = ("tpm.event_log", Exit.EVIDENCE, Remedy.STOP, "the event log does not lead to the quoted PCRs")
+    TPM_PCR = ("tpm.pcr", Exit.POLICY, Remedy.STOP, "the policy does not list a PCR value")
+    TPM_BANK = ("tpm.bank", Exit.POLICY, Remedy.STOP, "the quoted PCR bank is not an accepted one")
+    TPM_HOST_TRUSTED = (
+        "tpm.host_trusted",
+        Exit.POLICY,
+        Remedy.STOP,
+        "the TPM belongs to the host, and the policy does not say that this is enough",
+    )
+    TPM_INSTANCE = ("tpm.instance", Exit.POLICY, Remedy.STOP, "the policy does not list this project, zone or instance")
+
+    AZURE_HCL = ("azure.hcl", Exit.EVIDENCE, Remedy.STOP, "the HCL report does not decode, or is of another type")
+    AZURE_RUNTIME = ("azure.runtime", Exit.EVIDENCE, Remedy.STOP, "the runtime data does not decode, or holds no attestation key")
+    AZURE_BINDING = ("azure.binding", Exit.EVIDENCE, Remedy.STOP, "the hardware report does not cover the runtime data")
+    AZURE_TDREPORT = (
+        "azure.td_report",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the quote and the report of the TD are of different TDs, or no quote came",
+    )
+    AZURE_SECURE_BOOT = (
+        "azure.secure_boot",
+        Exit.POLICY,
+        Remedy.STOP,
+        "Secure Boot, the TPM or the console are not as the policy wants",
+    )
+    AZURE_VM_ID = ("azure.vm_id", Exit.POLICY, Remedy.STOP, "the policy does not list this virtual machine")
+
     # keyset, binding, document, admission (attest/)
     KEYSET_TOO_LARGE = ("keyset.too_large", Exit.EVIDENCE, Remedy.STOP, "the keyset exceeds its bound")
     KEYSET_MALFORMED = (

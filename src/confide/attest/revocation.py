@@ -102,13 +102,13 @@ def _no_list(name: str, required: bool, checks: Checks) -> None:
 
 
 def _check_crl(crl: RevocationList, issuer: Certificate, *, title: str, checks: Checks, algorithms: Algorithms) -> None:
-    algorithm, wanted = signature_name(crl), algorithms.get(key_name(issuer), "another issuing key")
+    algorithm, allowed = signature_name(crl), algorithms.get(key_name(issuer), ())
     checks.require(
-        algorithm == wanted,
+        algorithm in allowed,
         Code.X509_CRL_ALGORITHM,
         f"{title} signatureAlgorithm",
         found=algorithm,
-        wanted=wanted,
+        wanted=" or ".join(allowed) or "another issuing key",
         error=CollateralError,
     )
     good = _crl_signed_by(crl, issuer)

@@ -62,5 +62,29 @@ AWS_ROOTS: Roots = (
         _pinned_file("aws/nitro_root_g1.der", "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b"),
     ),
 )
-VENDOR_ROOTS: Roots = (*AMD_ROOTS, *INTEL_ROOTS, *AWS_ROOTS)  # of every vendor: what production verifiers are given
+# Origins: google/go-tpm-tools, `server/ca-certs` (as published under pki.goog/cloud_integrity); Microsoft, "Azure Virtual TPM Root
+# Certificate Authority 2023", as carried by evidence of mithril-security/fluorite. All vouch for TPMs that a hypervisor makes.
+TPM_ROOTS: Roots = (
+    Root(
+        Kind.TPM,
+        "Google EK/AK CA Root",
+        _pinned_file("google/ek_ak_ca_root.der", "594759594b9b61524f6c8ef668f7177f7b9066bc0674f2f49fe9e052be78beb2"),
+    ),
+    Root(
+        Kind.TPM,
+        "Google tpm_ek_v1_cloud_host root",
+        _pinned_file("google/tpm_ek_root_1.der", "9bd5285f8fb18502a7947e621ffd470266f49fcd3b73e19a190f690ad32a7caf"),
+    ),
+    Root(
+        Kind.TPM,
+        "Azure Virtual TPM Root 2023",
+        _pinned_file("azure/vtpm_root_2023.der", "e6c596b17f8ffefba5c300f714cfb1260c6028704ecf7becc4ab5018efb00e95"),
+    ),
+)
+GOOGLE_INTERMEDIATES: tuple[bytes, ...] = (
+    _pinned_file("google/ek_ak_ca_intermediate.der", "c84de8116dfaf5a908f21e810487791f5437e206d00ad8025050cca6bd2ff627"),
+    _pinned_file("google/tpm_ek_intermediate_2.der", "5d8dbcf8c8053dd8ffad711b6219355032b7122c34cac0f90ccb49def69ec504"),
+    _pinned_file("google/tpm_ek_intermediate_3.der", "7132b6ea71101f6c51bb58f98c3798c19b65be510eca0344318900510b593178"),
+)
+VENDOR_ROOTS: Roots = (*AMD_ROOTS, *INTEL_ROOTS, *AWS_ROOTS, *TPM_ROOTS)  # of every vendor: what production verifiers are given
 AMD_INTERMEDIATES: tuple[bytes, ...] = tuple(_amd(name, sha256) for name, sha256 in _AMD_INTERMEDIATES.items())

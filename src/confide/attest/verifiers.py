@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from confide.attest.azure import validate as azure_validate
+from confide.attest.azure import verify as azure_verify
+from confide.attest.azure.claims import AzureSnpClaims, AzureTdxClaims
+from confide.attest.azure.validate import AzureSnpConstraints, AzureTdxConstraints
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.constraints import Constraints
@@ -28,6 +32,10 @@ from confide.attest.tdx import validate as tdx_validate
 from confide.attest.tdx import verify as tdx_verify
 from confide.attest.tdx.claims import TdxClaims
 from confide.attest.tdx.validate import TdxConstraints
+from confide.attest.tpm import validate as tpm_validate
+from confide.attest.tpm import verify as tpm_verify
+from confide.attest.tpm.claims import TpmClaims
+from confide.attest.tpm.validate import TpmConstraints
 from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
@@ -64,6 +72,9 @@ ROOMS: Mapping[Kind, Room] = {
     Kind.SGX: Room(sgx_verify.authenticate, sgx_validate.validate, SgxClaims, SgxConstraints),
     Kind.TDX: Room(tdx_verify.authenticate, tdx_validate.validate, TdxClaims, TdxConstraints),
     Kind.NITRO: Room(nitro_verify.authenticate, nitro_validate.validate, NitroClaims, NitroConstraints),
+    Kind.TPM: Room(tpm_verify.authenticate, tpm_validate.validate, TpmClaims, TpmConstraints),
+    Kind.AZ_SNP_VTPM: Room(azure_verify.authenticate_snp, azure_validate.validate_snp, AzureSnpClaims, AzureSnpConstraints),
+    Kind.AZ_TDX_VTPM: Room(azure_verify.authenticate_tdx, azure_validate.validate_tdx, AzureTdxClaims, AzureTdxConstraints),
     Kind.NITROTPM: Room(nitro_verify.authenticate, nitro_validate.validate, NitroClaims, NitroTpmConstraints),
 }
 

@@ -54,6 +54,7 @@ UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
+Extensions = frozenset[x509.ObjectIdentifier]
 MAX_SHOWN = 120  # characters of a name in a message
 SHOWN = 4  # object identifiers spelled out in a message
 
@@ -186,9 +187,13 @@ def check_link(
     checks.require(same, Code.X509_ISSUER, f"{title} issuer", found=below.issuer_text, wanted=above.subject_text)
     key, algorithm = key_name(issuer), signature_name(child)
     checks.require(key in allowed, Code.X509_ISSUER_KEY, f"{title} issuing key", found=key, wanted=" or ".join(allowed))
-    wanted = allowed.get(key, "another")
+    wanted = allowed.get(key, ())
     checks.require(
-        algorithm == wanted, Code.X509_SIGNATURE_ALGORITHM, f"{title} signatureAlgorithm", found=algorithm, wanted=wanted
+        algorithm in wanted,
+        Code.X509_SIGNATURE_ALGORITHM,
+        f"{title} signatureAlgorithm",
+        found=algorithm,
+        wanted=" or ".join(wanted) or "another issuing key",
     )
     good = signed_by(child, issuer)
     checks.require(
@@ -196,9 +201,17 @@ def check_link(
     )
 
 
-def check_authority(certificate: Certificate, *, path_length: int | None, crl_sign: bool, title: str, checks: Checks) -> None:
+def check_authority(
+    certificate: Certificate,
+    *,
+    path_length: int | None,
+    crl_sign: bool,
+    title: str,
+    checks: Checks,
+    known: Extensions = frozenset(),
+) -> None:
     """basicConstraints and keyUsage of a CA, as AMD's ARK, ASK and ASVK have them (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
-    if not check_extensions(certificate, title=title, checks=checks):
+    if not check_extensions(certificate, title=title, checks=checks, known=known):
         return
     constraints = _extension(certificate, x509.BasicConstraints)
     ca, length = (constraints.ca, constraints.path_length) if constraints else (False, None)
@@ -236,9 +249,9 @@ def check_path(certificate: Certificate, *, below: int, title: str, checks: Chec
     )
 
 
-def check_end_entity(certificate: Certificate, *, title: str, checks: Checks) -> bool:
+def check_end_entity(certificate: Certificate, *, title: str, checks: Checks, known: Extensions = frozenset()) -> bool:
     """An end entity is no CA and may sign; AMD's VCEK and VLEK carry neither extension. False when extensions cannot be read."""
-    if not check_extensions(certificate, title=title, checks=checks):
+    if not check_extensions(certificate, title=title, checks=checks, known=known):
         return False
     constraints, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
     checks.require(
@@ -258,10 +271,14 @@ def check_end_entity(certificate: Certificate, *, title: str, checks: Checks) ->
     return True
 
 
-def check_extensions(certificate: Certificate, *, title: str, checks: Checks) -> bool:
-    """No malformed, repeated or unknown critical extension (RFC 5280 section 4.2). False when they cannot be read at all."""
+def check_extensions(certificate: Certificate, *, title: str, checks: Checks, known: Extensions = frozenset()) -> bool:
+    """No malformed, repeated or unknown critical extension (RFC 5280 section 4.2). False when they cannot be read at all.
+
+    `known`: further critical ones that the caller interprets.
+    """
+    understood = KNOWN_EXTENSIONS | known
     try:
-        unknown = [e.oid.dotted_string for e in extensions_of(certificate) if e.critical and e.oid not in KNOWN_EXTENSIONS]
+        unknown = [e.oid.dotted_string for e in extensions_of(certificate) if e.critical and e.oid not in understood]
         found = ", ".join(unknown[:SHOWN]) or "all critical ones known"
         readable = True
     except UNREADABLE as error:
@@ -299,10 +316,10 @@ def same_key(one: Certificate, other: Certificate) -> bool:
 
 
 PSS_SHA384 = "RSASSA-PSS, SHA-384, MGF1 SHA-384, salt 48"
-Algorithms = Mapping[str, str]  # issuing key as `key_name` calls it, to the signature as `signature_name` does
-AMD: Algorithms = MappingProxyType({"RSA 4096": PSS_SHA384})  # AMD 57230
-P256: Algorithms = MappingProxyType({"P-256": "ECDSA, SHA-256"})  # Intel's chains (PCK Certificate and CRL Specification)
-P384: Algorithms = MappingProxyType({"P-384": "ECDSA, SHA-384"})  # AWS's and NVIDIA's chains
+Algorithms = Mapping[str, tuple[str, ...]]  # issuing key as `key_name` calls it, to signatures as `signature_name` does
+AMD: Algorithms = MappingProxyType({"RSA 4096": (PSS_SHA384,)})  # AMD 57230
+P256: Algorithms = MappingProxyType({"P-256": ("ECDSA, SHA-256",)})  # Intel's chains (PCK Certificate and CRL Specification)
+P384: Algorithms = MappingProxyType({"P-384": ("ECDSA, SHA-384",)})  # AWS's and NVIDIA's chains
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 

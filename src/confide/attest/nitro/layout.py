@@ -68,9 +68,10 @@ def parse_payload(payload: bytes, *, kind: Kind) -> AttestationDocument:
     if unknown:
         raise _malformed(f"{len(unknown)} unknown members", "those that AWS documents")
     certificate, bundle = members.get("certificate"), members.get("cabundle")
-    counted = isinstance(bundle, list) and 1 <= len(bundle) <= MAX_BUNDLE
-    if not isinstance(certificate, bytes) or not counted or not all(map(_is_der, (certificate, *bundle))):
-        raise _malformed("certificates of another form", f"DER up to {MAX_CERTIFICATE} bytes, a bundle of 1 to {MAX_BUNDLE}")
+    if not isinstance(bundle, list) or not 1 <= len(bundle) <= MAX_BUNDLE or not isinstance(certificate, bytes):
+        raise _malformed("no certificates", f"one, and a bundle of 1 to {MAX_BUNDLE}")
+    if not all(map(_is_der, (certificate, *bundle))):
+        raise _malformed("certificates of another form", f"DER up to {MAX_CERTIFICATE} bytes")
     return AttestationDocument(
         module_id=_text(members, "module_id"),
         timestamp=_timestamp(members.get("timestamp")),

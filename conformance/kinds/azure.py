@@ -1,0 +1,82 @@
+"""Cases of Azure's confidential VMs."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from confide.attest import verifiers
+from confide.attest.azure.claims import AzureClaims, AzureSnpClaims, AzureTdxClaims
+from confide.attest.azure.validate import AzureSnpConstraints, AzureTdxConstraints
+from confide.attest.checks import Checks
+from confide.attest.claims import Claims
+from confide.attest.constraints import Constraints, Ignored
+from confide.attest.evidence import Kind
+from conformance.kinds import intel, snp, tdx
+from conformance.kinds.case import Adapter, Case, File, Parts, require_inputs, require_nonce
+
+EVIDENCE = {"hcl-report", "tpm-attest", "tpm-signature", "pcrs", "td-quote", "event-log"}
+_SKIP = Ignored.UNSAFE_IGNORED
+RECORDED_V1: dict[Kind, Constraints] = {
+    Kind.AZ_SNP_VTPM: AzureSnpConstraints(pcrs=_SKIP, snp=snp.RECORDED_V1),
+    Kind.AZ_TDX_VTPM: AzureTdxConstraints(pcrs=_SKIP, tdx=tdx.RECORDED_V1),
+}
+
+
+def sort(files: Sequence[File]) -> Parts:
+    """Evidence as it is, AMD's and Intel's collateral by their own adapters."""
+    evidence: dict[str, bytes] = {}
+    endorsements: dict[str, bytes] = {}
+    for file in files:
+        if file.role == "collateral":
+            endorsements |= intel.unwrap_collateral(file.data)
+        elif file.role == "td-quote":
+            evidence[file.role] = intel.unwrap_quote(file.data)
+        elif file.role in EVIDENCE:
+            evidence[file.role] = file.data
+        else:
+            endorsements |= snp.sort([file]).endorsements
+    return Parts(evidence, endorsements)
+
+
+def judge(claims: Claims, case: Case, checks: Checks) -> None:
+    """`recorded-v1`, then the nonce, then what else the case expects."""
+    verifiers.validate(claims, RECORDED_V1[claims.kind], checks=checks)
+    if not isinstance(claims, AzureClaims):
+        raise TypeError(type(claims).__name__)
+    if case.nonce is None:
+        checks.skip("extraData", "the case records no nonce")
+    else:
+        forms = {case.nonce, *(hashlib.new(name, case.nonce).digest() for name in ("sha256", "sha384", "sha512"))}
+        require_nonce(case, claims.report_data, forms)
+    require_inputs(case, fields(claims))
+
+
+def fields(claims: AzureClaims) -> dict[str, Any]:
+    """Field names of the manifests to values."""
+    found: dict[str, Any] = {
+        "hcl": {"report_type": claims.hcl.report_type.name},
+        "runtime_claims": {"vm-configuration": dict(claims.hcl.configuration)},
+        "key_ids": list(claims.hcl.keys),
+        "pcrs": {str(index): value for index, value in claims.pcrs.items()},
+        **{f"pcr{index}": value for index, value in claims.pcrs.items()},
+        **{name.replace("-", "_"): value for name, value in claims.hcl.configuration.items()},
+    }
+    if isinstance(claims, AzureSnpClaims):
+        own = snp.snp_fields(claims.snp)
+        found |= {"snp": own, **{name: value for name, value in own.items() if name not in found}}
+    if isinstance(claims, AzureTdxClaims):
+        own = tdx.report_fields(claims.tdx.report)
+        found |= {"td_quote": own, **{name: value for name, value in own.items() if name not in found}}
+    return found | {f"expected_{name}": value for name, value in found.items()}
+
+
+def starts(parts: Parts) -> list[datetime]:
+    """Those of AMD's certificates, of Intel's collateral, and of the chain in the TD quote."""
+    quote = {"quote": parts.evidence["td-quote"]} if "td-quote" in parts.evidence else {}
+    if quote:
+        return intel.starts(Parts(quote, parts.endorsements))
+    return snp.starts(parts)
+
+
+ADAPTER = Adapter(sort, judge, starts)
