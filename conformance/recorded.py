@@ -72,6 +72,10 @@ def judge_case(case: Case) -> Finding:
     """Ask the verifier of the case's kind. A defect of ours counts as wrong, never as a rejection that happened to be right."""
     finding, checks = Finding(), Checks()
     try:
+        alone = ADAPTERS[case.kind].alone
+        if alone is not None and alone(case, checks):
+            finding.genuine, finding.default = True, "accept"
+            return finding
         claims = verifiers.authenticate(
             case.evidence,
             case.endorsements,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from confide.attest.evidence import Kind
-from conformance.kinds import azure, nitro, sgx, snp, tdx, tpm
+from conformance.kinds import azure, nitro, nvidia, sgx, snp, tdx, tpm
 from conformance.kinds.case import Adapter
 
 ADAPTERS: Mapping[str, Adapter] = {
@@ -13,6 +13,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     Kind.NITRO.value: nitro.ADAPTER,
     Kind.NITROTPM.value: nitro.ADAPTER,
     Kind.TPM.value: tpm.ADAPTER,
+    Kind.NVIDIA.value: nvidia.ADAPTER,
     Kind.AZ_SNP_VTPM.value: azure.ADAPTER,
     Kind.AZ_TDX_VTPM.value: azure.ADAPTER,
 }

@@ -48,12 +48,14 @@ class Adapter:
     Attributes:
         sort: files to parts, a source project's wrappings undone.
         judge: `recorded-v1`, then the nonce, then the policy inputs of the case; raises what refuses.
+        alone: whether the case is about no machine, such as a reference manifest by itself, and holds; raises what refuses.
         starts: the beginnings of validity of certificates and lists among the parts, for cases without a clock.
     """
 
     sort: Callable[[Sequence[File]], Parts]
     judge: Callable[[Claims, Case, Checks], None]
     starts: Callable[[Parts], list[datetime]]
+    alone: Callable[[Case, Checks], bool] | None = None
 
 
 class UnknownDialectError(Exception):

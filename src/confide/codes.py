@@ -420,6 +420,53 @@ class Code(Enum):
     )
     AZURE_VM_ID = ("azure.vm_id", Exit.POLICY, Remedy.STOP, "the policy does not list this virtual machine")
 
+    # nvidia: GPUs and switches (attest/nvidia/)
+    NVIDIA_SPDM = ("nvidia.spdm", Exit.EVIDENCE, Remedy.STOP, "the SPDM request and response do not decode")
+    NVIDIA_NONCE = (
+        "nvidia.nonce",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the device did not answer with a nonce of 32 bytes, or the request is not its own",
+    )
+    NVIDIA_SIGNATURE = (
+        "nvidia.signature",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "the measurements are not signed by the device's certified key",
+    )
+    NVIDIA_CHAIN = ("nvidia.chain", Exit.EVIDENCE, Remedy.STOP, "the device's certificates are not a chain in order")
+    NVIDIA_FWID = ("nvidia.fwid", Exit.EVIDENCE, Remedy.STOP, "the firmware that signs is not the one that was certified")
+    NVIDIA_OCSP = (
+        "nvidia.ocsp",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "an OCSP response is missing, malformed, or not by the issuer's responder",
+    )
+    NVIDIA_OCSP_STALE = ("nvidia.ocsp_stale", Exit.COLLATERAL, Remedy.UPDATE, "an OCSP response is not valid at this time")
+    NVIDIA_REVOKED = ("nvidia.revoked", Exit.EVIDENCE, Remedy.STOP, "a certificate is revoked")
+    NVIDIA_HOLD = ("nvidia.hold", Exit.EVIDENCE, Remedy.STOP, "a certificate is on hold")
+    NVIDIA_XML = ("nvidia.xml", Exit.COLLATERAL, Remedy.UPDATE, "a reference manifest is not XML that this verifier reads")
+    NVIDIA_RIM = ("nvidia.rim", Exit.COLLATERAL, Remedy.UPDATE, "a reference manifest lacks members, or they are of another form")
+    NVIDIA_RIM_SIGNATURE = ("nvidia.rim_signature", Exit.EVIDENCE, Remedy.STOP, "a reference manifest is not signed by NVIDIA")
+    NVIDIA_RIM_VERSION = ("nvidia.rim_version", Exit.EVIDENCE, Remedy.STOP, "a reference manifest is for other firmware")
+    NVIDIA_RIM_MISSING = (
+        "nvidia.rim_missing",
+        Exit.COLLATERAL,
+        Remedy.UPDATE,
+        "no reference manifest for the device's firmware is at hand",
+    )
+    NVIDIA_MEASUREMENT = (
+        "nvidia.measurement",
+        Exit.EVIDENCE,
+        Remedy.STOP,
+        "a measurement is not one of NVIDIA's reference values",
+    )
+    NVIDIA_ARCHITECTURE = ("nvidia.architecture", Exit.POLICY, Remedy.STOP, "the policy does not list this kind of device")
+    NVIDIA_DRIVER = ("nvidia.driver", Exit.POLICY, Remedy.STOP, "the policy does not list the driver version")
+    NVIDIA_VBIOS = ("nvidia.vbios", Exit.POLICY, Remedy.STOP, "the policy does not list the VBIOS version")
+    NVIDIA_DEVICE = ("nvidia.device", Exit.POLICY, Remedy.STOP, "the policy does not list this device")
+    NVIDIA_MODE = ("nvidia.mode", Exit.POLICY, Remedy.STOP, "the device is not in the wanted confidential mode")
+
     # keyset, binding, document, admission (attest/)
     KEYSET_TOO_LARGE = ("keyset.too_large", Exit.EVIDENCE, Remedy.STOP, "the keyset exceeds its bound")
     KEYSET_MALFORMED = (

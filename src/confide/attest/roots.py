@@ -86,5 +86,24 @@ GOOGLE_INTERMEDIATES: tuple[bytes, ...] = (
     _pinned_file("google/tpm_ek_intermediate_2.der", "5d8dbcf8c8053dd8ffad711b6219355032b7122c34cac0f90ccb49def69ec504"),
     _pinned_file("google/tpm_ek_intermediate_3.der", "7132b6ea71101f6c51bb58f98c3798c19b65be510eca0344318900510b593178"),
 )
-VENDOR_ROOTS: Roots = (*AMD_ROOTS, *INTEL_ROOTS, *AWS_ROOTS, *TPM_ROOTS)  # of every vendor: what production verifiers are given
+# Origin: NVIDIA's attestation SDK and nvtrust. The first vouches for devices, the second for reference manifests.
+NVIDIA_ROOTS: Roots = (
+    Root(
+        Kind.NVIDIA,
+        "NVIDIA Device Identity CA",
+        _pinned_file("nvidia/device_identity_ca.der", "102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48"),
+    ),
+    Root(
+        Kind.NVIDIA,
+        "NVIDIA CoRIM signing Root CA",
+        _pinned_file("nvidia/corim_signing_root_ca.der", "12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1"),
+    ),
+)
+VENDOR_ROOTS: Roots = (
+    *AMD_ROOTS,
+    *INTEL_ROOTS,
+    *AWS_ROOTS,
+    *TPM_ROOTS,
+    *NVIDIA_ROOTS,
+)  # of every vendor: what production verifiers are given
 AMD_INTERMEDIATES: tuple[bytes, ...] = tuple(_amd(name, sha256) for name, sha256 in _AMD_INTERMEDIATES.items())

@@ -20,6 +20,10 @@ from confide.attest.nitro import validate as nitro_validate
 from confide.attest.nitro import verify as nitro_verify
 from confide.attest.nitro.claims import NitroClaims
 from confide.attest.nitro.validate import NitroConstraints, NitroTpmConstraints
+from confide.attest.nvidia import validate as nvidia_validate
+from confide.attest.nvidia import verify as nvidia_verify
+from confide.attest.nvidia.claims import NvidiaClaims
+from confide.attest.nvidia.validate import NvidiaConstraints
 from confide.attest.sgx import validate as sgx_validate
 from confide.attest.sgx import verify as sgx_verify
 from confide.attest.sgx.claims import SgxClaims
@@ -75,6 +79,7 @@ ROOMS: Mapping[Kind, Room] = {
     Kind.TPM: Room(tpm_verify.authenticate, tpm_validate.validate, TpmClaims, TpmConstraints),
     Kind.AZ_SNP_VTPM: Room(azure_verify.authenticate_snp, azure_validate.validate_snp, AzureSnpClaims, AzureSnpConstraints),
     Kind.AZ_TDX_VTPM: Room(azure_verify.authenticate_tdx, azure_validate.validate_tdx, AzureTdxClaims, AzureTdxConstraints),
+    Kind.NVIDIA: Room(nvidia_verify.authenticate, nvidia_validate.validate, NvidiaClaims, NvidiaConstraints),
     Kind.NITROTPM: Room(nitro_verify.authenticate, nitro_validate.validate, NitroClaims, NitroTpmConstraints),
 }
 

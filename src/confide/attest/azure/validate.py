@@ -82,8 +82,8 @@ def _vm(claims: AzureClaims, constraints: AzureConstraints, checks: Checks) -> N
         checks.skip("vmUniqueId", "the policy names none")
         return
     known = {each.lower() for each in constraints.vm_ids}
-    found, title, wanted = str(configuration.get("vmUniqueId", ""))[:64], "vmUniqueId", "a listed one"
-    checks.require(found.lower() in known, Code.AZURE_VM_ID, title, found=found or "none", wanted=wanted, error=PolicyError)
+    found, title, listed = str(configuration.get("vmUniqueId", ""))[:64], "vmUniqueId", "a listed one"
+    checks.require(found.lower() in known, Code.AZURE_VM_ID, title, found=found or "none", wanted=listed, error=PolicyError)
 
 
 def _no_quote(constraints: AzureConstraints, checks: Checks) -> None:

@@ -1,6 +1,8 @@
 """The CCEL ACPI table (ACPI 6.5 section 5.2.34): that the platform keeps a confidential computing event log, and of which kind.
 
 0 "CCEL"   4 length u32   8 revision   9 checksum   36 CC type   37 CC subtype   40 minimum length u64   48 log address u64
+
+The host's firmware writes it and nothing signs it: a table that does not fit the log refuses, and one that fits proves nothing.
 """
 
 from dataclasses import dataclass

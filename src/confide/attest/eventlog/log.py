@@ -22,6 +22,7 @@ MAX_REGISTER = 31
 FIRST_REGISTERS = frozenset({0, 1})  # of the header: PCR 0, or measurement register 1 where the log is a CCEL
 EV_NO_ACTION = 3
 SIGNATURE = b"Spec ID Event03\x00"
+SPEC_VERSION = (2, 0)  # specVersionMajor, specVersionMinor (section 10.4.5.1, table "TCG_EfiSpecIDEvent")
 
 
 class Algorithm(IntEnum):
@@ -39,7 +40,15 @@ SIZES = {Algorithm.SHA1: 20, Algorithm.SHA256: 32, Algorithm.SHA384: 48, Algorit
 
 @dataclass(frozen=True)
 class Event:
-    """One event. `register`: PCR index, or CC measurement register; `data`: what the event says, unverified."""
+    """One event.
+
+    Attributes:
+        register: PCR index, or CC measurement register where the log is a CCEL.
+        kind: event type (section 10.4.1). Neither kind nor register is covered by the digests: whoever hands over a log may change
+            them, as far as the replay allows.
+        digests: what was extended, by bank; none in the header and, often, zeros in other EV_NO_ACTION events.
+        data: what the event says of itself. `content.covers` tells whether a digest is over exactly that.
+    """
 
     register: int
     kind: int
@@ -49,10 +58,14 @@ class Event:
 
 @dataclass(frozen=True)
 class EventLog:
-    """A parsed log: algorithms it has digests of, events in order."""
+    """A parsed log: algorithms it has digests of, events in order, the header among them."""
 
     algorithms: tuple[Algorithm, ...]
     events: tuple[Event, ...] = field(repr=False)
+
+    def extended(self, register: int) -> tuple[Event, ...]:
+        """The events that extend one register; EV_NO_ACTION extends none (section 10.4.5)."""
+        return tuple(event for event in self.events if event.register == register and event.kind != EV_NO_ACTION)
 
 
 def parse_event_log(data: bytes) -> EventLog:
@@ -81,7 +94,10 @@ def _header(reader: "_Reader") -> tuple[Mapping[Algorithm, int], Event]:
     if register not in FIRST_REGISTERS or kind != EV_NO_ACTION or any(digest) or said[:16] != SIGNATURE:
         raise _malformed("no Spec ID event at the beginning", "a crypto-agile log")
     inner = _Reader(said)
-    inner.take(16 + 4 + 4)  # signature, platform class, two versions, errata, size of UINTN
+    inner.take(16 + 4)  # signature, platform class: 0 client, 1 server
+    minor, major, _ = inner.number(1), inner.number(1), inner.take(2)  # errata and size of UINTN behind them
+    if (major, minor) != SPEC_VERSION:
+        raise _malformed(f"specification version {major}.{minor}", "2.0")
     count = inner.number(4)
     if not 1 <= count <= MAX_ALGORITHMS:
         raise _malformed(f"{count} algorithms", f"1 to {MAX_ALGORITHMS}")
@@ -94,7 +110,9 @@ def _header(reader: "_Reader") -> tuple[Mapping[Algorithm, int], Event]:
             found = f"algorithm {number:#x} of {size} bytes"
             raise EvidenceError(Code.EVENTLOG_ALGORITHM, found=found, wanted="known ones, once each")
         sizes[algorithm] = size
-    inner.take(inner.number(1))
+    inner.take(inner.number(1))  # vendor information
+    if any(inner.take(inner.left)):
+        raise _malformed("bytes behind the vendor information", "none")
     return MappingProxyType(sizes), Event(register, kind, MappingProxyType({}), said)
 
 
@@ -114,12 +132,19 @@ def _event(reader: "_Reader", sizes: Mapping[Algorithm, int]) -> Event:
 
 
 class _Reader:
+    """A cursor that never passes the end."""
+
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
+        self._used = {filler: len(data.rstrip(filler)) for filler in (b"\x00", b"\xff")}
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
 
     def take(self, size: int) -> bytes:
-        if size > len(self._data) - self._at:
-            raise _malformed(f"{len(self._data) - self._at} bytes left", f"{size}")
+        if size > self.left:
+            raise _malformed(f"{self.left} bytes left", f"{size}")
         self._at += size
         return self._data[self._at - size : self._at]
 
@@ -133,9 +158,8 @@ class _Reader:
         return length
 
     def at_rest(self) -> bool:
-        """The end, or nothing but an unused rest from here on. A real event never begins with FFFFFFFF or with eight zeros."""
-        rest = self._data[self._at :]
-        return not rest or (rest[:4] == b"\xff\xff\xff\xff" and not rest.strip(b"\xff")) or not rest.strip(b"\x00")
+        """The end, or nothing but an unused rest from here on. No event begins with FFFFFFFF, and none is zero throughout."""
+        return self._at >= min(self._used.values())
 
 
 def _malformed(found: str, wanted: str) -> EvidenceError:

@@ -1,0 +1,166 @@
+"""Revocation of NVIDIA's certificates, which by themselves hold for ever: OCSP responses (RFC 6960), one behind the other in DER.
+
+A response is by the issuer itself, or by a responder that the issuer has certified for it (section 4.2.2.2). One that does not hold
+at `now` says nothing about `now`; one that names a revocation before `now` counts whenever it was made. `certificateHold` is used
+for devices under investigation. Left to others: fetching (`collateral`).
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import Hash
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound, ReasonFlags, ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from confide.attest import x509
+from confide.attest.checks import Checks
+from confide.attest.x509 import UNREADABLE, Certificate, Revocation, extensions_of
+from confide.codes import Code
+from confide.errors import CollateralError, EvidenceError
+
+MAX_RESPONSES = 32
+MAX_BYTES = 256 << 10
+Response = ocsp.OCSPResponse
+
+
+def load_responses(data: bytes) -> tuple[Response, ...]:
+    """The responses in `data`: DER, one behind the other, or lines of base 64.
+
+    Raises:
+        CollateralError: `nvidia.ocsp`.
+    """
+    if len(data) > MAX_BYTES:
+        raise _malformed(f"{len(data)} bytes", f"at most {MAX_BYTES}")
+    found: list[Response] = []
+    for der in _ders(data):
+        if len(found) == MAX_RESPONSES:
+            raise _malformed("more responses", f"at most {MAX_RESPONSES}")
+        try:
+            response = ocsp.load_der_ocsp_response(der)
+            successful = response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
+        except UNREADABLE:
+            raise _malformed("a response that does not decode", "OCSP in DER") from None
+        if successful:
+            found.append(response)
+    return tuple(found)
+
+
+def check_status(
+    certificate: Certificate,
+    issuer: Certificate,
+    responses: Sequence[Response],
+    *,
+    title: str,
+    now: datetime,
+    revocation: Revocation,
+    checks: Checks,
+) -> tuple[bool, datetime | None]:
+    """Whether the certificate is on hold, and until when its status is known (None: it is not).
+
+    Raises:
+        EvidenceError: `nvidia.revoked`.
+        CollateralError: `nvidia.ocsp`, `nvidia.ocsp_stale` where a status is required.
+    """
+    about = [each for each in responses if _about(each, certificate, issuer) and _authorised(each, issuer)]
+    hold = False
+    for response in about:
+        if response.certificate_status is ocsp.OCSPCertStatus.REVOKED and _before(response, now):
+            hold = hold or response.revocation_reason is ReasonFlags.certificate_hold
+            if response.revocation_reason is not ReasonFlags.certificate_hold:
+                raise EvidenceError(Code.NVIDIA_REVOKED, found=f"{title} revoked", wanted="not revoked")
+    holding = [each for each in about if _holds(each, now, revocation)]
+    if holding:
+        checks.require(True, Code.NVIDIA_REVOKED, f"{title} revocation", found="on hold" if hold else "good", wanted="not revoked")
+        return hold, max(each.next_update_utc or now for each in holding)
+    if revocation.required:
+        code = Code.NVIDIA_OCSP_STALE if about else Code.NVIDIA_OCSP
+        found = "a response of another time" if about else "no response"
+        checks.require(
+            False, code, f"{title} revocation", found=found, wanted="one for this certificate, now", error=CollateralError
+        )
+    else:
+        checks.skip(f"{title} revocation", "no OCSP response that holds now was given, and none is required")
+    return hold, None
+
+
+def _ders(data: bytes) -> Iterator[bytes]:
+    if data[:1] != b"\x30":
+        for line in data.split():
+            try:
+                yield base64.b64decode(line, validate=True)
+            except (binascii.Error, ValueError):
+                raise _malformed("neither DER nor base 64", "OCSP responses") from None
+        return
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at + 2 : at + 4]) + 4 if data[at : at + 2] == b"\x30\x82" else 0
+        if size < 8 or at + size > len(data):
+            raise _malformed("bytes that are no response", "OCSP responses in DER")
+        yield data[at : at + size]
+        at += size
+
+
+def _about(response: Response, certificate: Certificate, issuer: Certificate) -> bool:
+    """CertID: hashes of the issuer's name and key, and the serial number (RFC 6960 section 4.1.1)."""
+    if response.serial_number != x509.serial_number(certificate):
+        return False
+    key = issuer.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint) if _is_ec(issuer) else b""
+    pairs = ((x509.names(issuer).subject, response.issuer_name_hash), (key, response.issuer_key_hash))
+    for value, wanted in pairs:
+        digest = Hash(response.hash_algorithm)
+        digest.update(value)
+        if not hmac.compare_digest(digest.finalize(), wanted):
+            return False
+    return True
+
+
+def _authorised(response: Response, issuer: Certificate) -> bool:
+    """Signed by the issuer, or by a certificate of the issuer's for OCSP signing."""
+    signers = [issuer, *(each for each in response.certificates if _is_responder(each, issuer))]
+    return any(_signed(response, signer) for signer in signers)
+
+
+def _is_responder(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        usage = extensions_of(certificate).get_extension_for_class(ExtendedKeyUsage).value
+    except (ExtensionNotFound, *UNREADABLE):
+        return False
+    allowed = ExtendedKeyUsageOID.OCSP_SIGNING in usage
+    return allowed and x509.names(certificate).issuer == x509.names(issuer).subject and x509.signed_by(certificate, issuer)
+
+
+def _signed(response: Response, signer: Certificate) -> bool:
+    key = signer.public_key() if _is_ec(signer) else None
+    algorithm = response.signature_hash_algorithm
+    if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm is None:
+        return False
+    try:
+        key.verify(response.signature, response.tbs_response_bytes, ec.ECDSA(algorithm))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _is_ec(certificate: Certificate) -> bool:
+    return x509.key_name(certificate).startswith("P-")
+
+
+def _before(response: Response, now: datetime) -> bool:
+    return response.revocation_time_utc is None or response.revocation_time_utc <= now
+
+
+def _holds(response: Response, now: datetime, revocation: Revocation) -> bool:
+    """thisUpdate <= now <= nextUpdate, and no older than is wanted."""
+    start, end = response.this_update_utc, response.next_update_utc
+    young = revocation.max_age is None or now - start <= revocation.max_age
+    return start <= now and end is not None and now <= end and young
+
+
+def _malformed(found: str, wanted: str) -> CollateralError:
+    return CollateralError(Code.NVIDIA_OCSP, found=found, wanted=wanted)
