@@ -1,206 +1,133 @@
-"""TPM cases: quotes in the JSON and protobuf of their sources.
+"""TPM cases: `recorded-v1` of a cloud's TPM, the TEE's report that may stand beside it, and what go-tpm-tools' launcher puts where.
 
-Known: go-tpm-tools' `attest.Attestation` protobuf (a TEE's report may stand beside the quotes in it), and JSON in which message,
-signature, PCRs and a certificate chain stand as hex, base 64 or PEM under common names. A signature that is no TPMT_SIGNATURE is
-given as it came: the product reads what a TPM writes. Left to others: the quote itself (`attest.tpm`).
+The launcher of Layr-Labs/go-tpm-tools (`internal/nonce`) derives a quote's extraData from a challenge, the platform and the
+caller's extra data, and a TEE's REPORT_DATA from the challenge, the attestation key and the extra data. Left to others: wrappings
+(`quotes`), the quote itself (`attest.tpm`).
 """
 
-import base64
-import binascii
 import gzip
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from confide.attest import verifiers, x509
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
-from confide.attest.constraints import Ignored
+from confide.attest.constraints import Constraints, Ignored
 from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.attest.roots import VENDOR_ROOTS
 from confide.attest.tpm.claims import TpmClaims
+from confide.attest.tpm.quote import BANKS
 from confide.attest.tpm.validate import TpmConstraints
 from confide.errors import ConfideError
+from conformance.kinds import intel, quotes, snp, tdx
 from conformance.kinds.case import Adapter, Case, File, Parts, RefusedInputError, UnknownDialectError, require_inputs, same
-from conformance.reports import from_protobuf, wire_fields
 
 RECORDED_V1 = TpmConstraints(pcrs=Ignored.UNSAFE_IGNORED, allow_host_trusted=Ignored.UNSAFE_IGNORED)
-SHA256_BANK = 0x000B
-GCE = {"snp": "AMD_SEV_SNP", "tdx": "INTEL_TDX", "": "GCP_SHIELDED_VM"}
+TEE_V1: dict[Kind, Constraints] = {Kind.SNP: snp.RECORDED_V1, Kind.TDX: tdx.RECORDED_V1}
+TAGS = {Kind.SNP: "AMD_SEV_SNP", Kind.TDX: "INTEL_TDX", None: "GCP_SHIELDED_VM"}
 LABEL = b"WORKLOAD_ATTESTATION"
-_CHAIN = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+FULL_NONCE = 32  # bytes; a quote with so many answers somebody's challenge
+_ROLES = {"tpm-attest": "attest", "tpm-signature": "signature", "report": "tee-report", "td-quote": "tee-quote"}
+_TEE = {"vcek", "vlek", "ask", "asvk", "ark", "crl"}
 
 
 def sort(files: Sequence[File]) -> Parts:
     """Parts out of whatever they came in."""
     evidence: dict[str, bytes] = {}
     endorsements: dict[str, bytes] = {}
-    for role, _, data in files:
-        if role == "attestation-protobuf":
-            parts = _from_protobuf(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-        elif role == "attestation-json":
-            parts = _from_json(json.loads(data))
-        else:
-            parts = Parts({_ROLES.get(role, role): data}, {})
+    for file in files:
+        parts = _parts(file)
         evidence |= {name: value for name, value in parts.evidence.items() if value or name not in evidence}
         endorsements |= parts.endorsements
     if "attest" not in evidence:
         raise UnknownDialectError
-    return Parts(evidence, endorsements)
+    return Parts(quotes.settled(evidence), endorsements)
 
 
-_ROLES = {"tpm-attest": "attest", "tpm-signature": "signature", "report": "tee-report", "td-quote": "tee-quote"}
-
-
-def _from_protobuf(data: bytes) -> Parts:
-    """`attest.Attestation`: 1 ak_pub, 2 quotes {1 quote, 2 raw_sig, 3 pcrs}, 3 event_log, 6 ak_cert, 7 intermediates, 8 SEV-SNP, 9
-    TDX."""
-    evidence: dict[str, bytes] = {}
-    endorsements: dict[str, bytes] = {}
-    chain: list[bytes] = []
-    for number, value in wire_fields(data):
-        if not isinstance(value, bytes):
-            continue
-        if number == 1:
-            evidence["ak-public"] = value
-        elif number == 2:
-            evidence |= _quote(value)
-        elif number == 3:
-            evidence["event-log"] = value
-        elif number == 6:
-            endorsements["ak-cert"] = value
-        elif number == 7:
-            chain.append(value)
-        elif number == 8:
-            found = from_protobuf(value)
-            evidence["tee-report"] = found.pop("report", b"")
-            endorsements |= {f"tee-{role}": item for role, item in found.items()}
-    if chain:
-        endorsements["ak-chain"] = b"\n".join(map(_armour, chain))
-    return Parts(evidence, endorsements)
-
-
-def _quote(data: bytes) -> dict[str, bytes]:
-    """The quote of the SHA-256 bank; of other banks nothing."""
-    members = {number: value for number, value in wire_fields(data) if isinstance(value, bytes)}
-    bank, pcrs = 0, {}
-    for number, value in wire_fields(members.get(3, b"")):
-        if number == 1 and isinstance(value, int):
-            bank = value
-        elif number == 2 and isinstance(value, bytes):
-            entry = dict(wire_fields(value))
-            pcrs[str(entry.get(1, 0))] = bytes(entry[2]).hex() if isinstance(entry.get(2), bytes) else ""
-    if bank != SHA256_BANK:
-        return {}
-    return {"attest": members[1], "signature": members[2], "pcrs": json.dumps(pcrs).encode()}
-
-
-def _from_json(value: Any) -> Parts:
-    """Members by their common names, at any depth."""
-    evidence: dict[str, bytes] = {}
-    endorsements: dict[str, bytes] = {}
-    chain: list[bytes] = []
-    for name, member in _members(value):
-        if name in {"message", "attest_data", "attest", "quote_message"} and isinstance(member, str):
-            evidence["attest"] = _octets(member)
-        elif name in {"signature", "raw_sig", "quote_signature"} and isinstance(member, str):
-            evidence["signature"] = _octets(member)
-        elif name in {"pcrs", "pcr", "pcr_data"}:
-            evidence["pcrs"] = json.dumps(_pcrs(member)).encode()
-        elif name in {"ak_cert_chain", "ak_certs", "ak_cert", "certificates"}:
-            chain += list(_certificates(member))
-    if chain:
-        endorsements["ak-cert"] = chain[0]
-        if chain[1:]:
-            endorsements["ak-chain"] = b"\n".join(map(_armour, chain[1:]))
-    return Parts(evidence, endorsements)
-
-
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for name, member in items:
-        yield str(name), member
-        yield from _members(member)
-
-
-def _pcrs(value: Any) -> dict[str, str]:
-    """Of an object by bank, by slot or by index, or a list in index order: those of 32 bytes."""
-    if isinstance(value, list):
-        flat = [str(item) for item in value if isinstance(item, str)]
-        if len(flat) == len(value):
-            return {str(index): item for index, item in enumerate(flat)}
-        return {name: item for member in value for name, item in _pcrs(member).items()}
-    found: dict[str, str] = {}
-    for name, member in value.items() if isinstance(value, Mapping) else ():
-        index = re.fullmatch(r"(?:Slot|PCR|pcr)?_?(\d+)", str(name))
-        if index and isinstance(member, str) and len(member) == 64:
-            found[index[1]] = member
-        elif not isinstance(member, str):
-            found |= _pcrs(member)
-    return found
-
-
-def _certificates(value: Any) -> Iterator[bytes]:
-    if isinstance(value, str):
-        blocks = _CHAIN.findall(value.encode())
-        if blocks:
-            yield from (base64.b64decode(b"".join(block.split(b"-----")[2].split())) for block in blocks)
-        else:
-            yield _octets(value)
-    elif isinstance(value, list | Mapping):
-        for member in value.values() if isinstance(value, Mapping) else value:
-            yield from _certificates(member)
-
-
-def _octets(text: str) -> bytes:
-    if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text):
-        return bytes.fromhex(text)
-    plain = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except binascii.Error:
-        return text.encode()
-
-
-def _armour(der: bytes) -> bytes:
-    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+def _parts(file: File) -> Parts:
+    role, _, data = file
+    if role == "attestation-protobuf":
+        return quotes.from_attestation(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    if role == "attestation-json":
+        return quotes.from_json(json.loads(data))
+    if role == "collateral":
+        return Parts({}, {f"tee-{name}": value for name, value in intel.unwrap_collateral(data).items()})
+    if role in _TEE:
+        return Parts({}, {f"tee-{role}": data})
+    if role == "cert-chain":
+        return Parts({}, {"ak-cert": data})
+    if role in {"ak-cert", "ak-chain", "ak-crl"}:
+        return Parts({}, {role: data})
+    return Parts({_ROLES.get(role, role): data}, {})
 
 
 def judge(claims: Claims, case: Case, checks: Checks) -> None:
     """`recorded-v1`, the TEE's own report where one came, then the nonce, then what else the case expects."""
-    verifiers.validate(claims, RECORDED_V1, checks=checks)
     if not isinstance(claims, TpmClaims):
         raise TypeError(type(claims).__name__)
+    verifiers.validate(claims, RECORDED_V1, checks=checks)
     tee = _tee(case, checks)
+    challenge = case.policy_inputs.get("challenge")
+    challenge = bytes.fromhex(challenge) if isinstance(challenge, str) else None
     if case.nonce is None:
-        checks.skip("extraData", "the case records no nonce")
-    elif not any(same(claims.attest.extra_data, form.hex()) for form in nonces(case.nonce, tee)):
-        if "ak-public" not in case.evidence.items or len(claims.attest.extra_data) != 32:
-            raise RefusedInputError("recorded.nonce")
-        checks.skip("extraData", "the source derives it from a challenge that the case does not record")
-    require_inputs(case, fields(claims))
+        _no_nonce(claims, checks)
+    elif not any(same(claims.attest.extra_data, form.hex()) for form in nonces(case.nonce, challenge, tee)):
+        _other_nonce(claims, case, challenge, checks)
+    if tee is not None:
+        _bound(tee, case, challenge, checks)
+    require_inputs(case, fields(claims) | ({"challenge": challenge} if challenge else {}))
 
 
-def nonces(nonce: bytes, tee: str) -> set[bytes]:
-    """The nonce, a digest of it, or what go-tpm-tools' launcher derives of it."""
-    derived = hashlib.sha256(LABEL + GCE[tee].encode() + hashlib.sha256(nonce).digest()).digest()
-    return {nonce, derived, *(hashlib.new(name, nonce).digest() for name in ("sha256", "sha384", "sha512"))}
+def _no_nonce(claims: TpmClaims, checks: Checks) -> None:
+    """Freshness is all that ties a quote to its asker: one made for a full challenge that nobody here sent is someone else's."""
+    if len(claims.attest.extra_data) >= FULL_NONCE:
+        raise RefusedInputError("recorded.nonce_unknown")
+    checks.skip("extraData", "the case records no nonce")
 
 
-def _tee(case: Case, checks: Checks) -> str:
-    """The report beside the quote is genuine too; which TEE it is."""
+def _other_nonce(claims: TpmClaims, case: Case, challenge: bytes | None, checks: Checks) -> None:
+    """The launcher's extraData can only be recomputed with the challenge; where the case does not record it, that is told."""
+    launcher = "canonical-event-log" in case.evidence.items and len(claims.attest.extra_data) == 32
+    if not launcher or challenge is not None:
+        raise RefusedInputError("recorded.nonce")
+    checks.skip("extraData", "the launcher derives it from a challenge that the case does not record")
+
+
+def nonces(nonce: bytes, challenge: bytes | None = None, tee: Claims | None = None) -> set[bytes]:
+    """The nonce, a digest of it, or what the launcher derives of it as challenge or as extra data."""
+    tag = TAGS[None if tee is None else tee.kind]
+    found = {nonce, launcher_nonce(nonce, tag), *(hashlib.new(name, nonce).digest() for name in ("sha256", "sha384", "sha512"))}
+    return found if challenge is None else {launcher_nonce(challenge, tag, nonce), launcher_nonce(challenge, tag)}
+
+
+def launcher_nonce(challenge: bytes, tag: str, extra: bytes = b"") -> bytes:
+    """`ComputeTPMNonce`: SHA-256(label || tag || SHA-256(challenge) [|| SHA-256(extra)])."""
+    more = hashlib.sha256(extra).digest() if extra else b""
+    return hashlib.sha256(LABEL + tag.encode() + hashlib.sha256(challenge).digest() + more).digest()
+
+
+def launcher_report_data(challenge: bytes, spki: bytes, extra: bytes = b"") -> bytes:
+    """`ComputeBoundNonce`: SHA-512(label || SHA-512(challenge) || SHA-512(attestation key) [|| SHA-512(extra)])."""
+    more = hashlib.sha512(extra).digest() if extra else b""
+    return hashlib.sha512(LABEL + hashlib.sha512(challenge).digest() + hashlib.sha512(spki).digest() + more).digest()
+
+
+def _tee(case: Case, checks: Checks) -> Claims | None:
+    """The report beside the quote is genuine too, and acceptable by its own `recorded-v1`."""
     items, given = case.evidence.items, case.endorsements.items
     if items.get("tee-report"):
         kind, evidence = Kind.SNP, {"report": items["tee-report"]}
-    elif "tee-quote" in items:
+    elif items.get("tee-quote"):
         kind, evidence = Kind.TDX, {"quote": items["tee-quote"]}
     else:
-        return ""
+        return None
     own = {name.removeprefix("tee-"): value for name, value in given.items() if name.startswith("tee-")}
-    verifiers.authenticate(
+    claims = verifiers.authenticate(
         Evidence(kind, evidence),
         Endorsements(own),
         roots=VENDOR_ROOTS,
@@ -208,35 +135,52 @@ def _tee(case: Case, checks: Checks) -> str:
         revocation=verifiers.Revocation(required=False),
         checks=checks,
     )
-    return kind.value
+    verifiers.validate(claims, TEE_V1[kind], checks=checks)
+    return claims
+
+
+def _bound(tee: Claims, case: Case, challenge: bytes | None, checks: Checks) -> None:
+    """The TEE's report names the attestation key: otherwise a quote of another machine could stand beside it."""
+    spki = _spki(case)
+    if challenge is None:
+        checks.skip("REPORT_DATA of the TEE", "the launcher derives it from a challenge that the case does not record")
+    elif tee.report_data not in {launcher_report_data(challenge, spki, extra) for extra in (b"", case.nonce or b"")}:
+        raise RefusedInputError("recorded.tee_binding")
+
+
+def _spki(case: Case) -> bytes:
+    certificate = x509.load_certificates(case.endorsements.items["ak-cert"])[0]
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def quote_fields(claims: Any) -> dict[str, Any]:
+    """Of a quote, by the manifests' names; shared with Azure's kinds."""
+    attest = claims.attest
+    names = ("qualified_signer", "extra_data", "clock", "reset_count", "restart_count", "firmware_version", "pcr_digest")
+    quote = {"magic": "ff544347", "type": "8018", **{name: getattr(attest, name) for name in names}, "safe": int(attest.safe)}
+    bank = BANKS[claims.bank][0]
+    selection = [{"hash": bank, "pcrs": list(claims.pcrs)}]
+    pcrs = {str(index): value for index, value in claims.pcrs.items()}
+    found = {"tpm_quote": quote, **quote, "pcr_selection": selection, "pcrs": pcrs, f"pcrs_{bank}": pcrs, "pcr_bank": bank}
+    return found | {f"pcr{index}": value for index, value in claims.pcrs.items()}
 
 
 def fields(claims: TpmClaims) -> dict[str, Any]:
     """Field names of the manifests to values."""
-    attest = claims.attest
-    quote = {
-        "magic": "ff544347",
-        "type": "8018",
-        "qualified_signer": attest.qualified_signer,
-        "extra_data": attest.extra_data,
-        "clock": attest.clock,
-        "reset_count": attest.reset_count,
-        "restart_count": attest.restart_count,
-        "safe": int(attest.safe),
-        "firmware_version": attest.firmware_version,
-        "pcr_digest": attest.pcr_digest,
+    instance, platform = claims.instance, claims.platform
+    found = quote_fields(claims) | {
+        "zone": instance.zone if instance else None,
+        "project": instance.project_id if instance else None,
+        "project_id": instance.project_id if instance else None,
+        "project_number": instance.project_number if instance else None,
+        "instance_id": instance.instance_id if instance else None,
+        "instance_name": instance.instance_name if instance else None,
+        "technology": platform.technology.name if platform.technology is not None else None,
+        "gce_firmware_version": platform.firmware_version,
+        "secure_boot": platform.secure_boot,
+        "authority": claims.authority.value,
+        "ak_spki_sha256": claims.ak_spki_sha256,
     }
-    instance = claims.instance
-    found: dict[str, Any] = {
-        "tpm_quote": quote,
-        **quote,
-        "pcrs": {str(index): value for index, value in claims.pcrs.items()},
-        "zone": instance.zone,
-        "project": instance.project,
-        "project_id": instance.project,
-        "instance_id": instance.instance_id,
-    }
-    found |= {f"pcr{index}": value for index, value in claims.pcrs.items()}
     return found | {f"expected_{name}": value for name, value in found.items()}
 
 

@@ -402,6 +402,12 @@ class Code(Enum):
         "the TPM belongs to the host, and the policy does not say that this is enough",
     )
     TPM_INSTANCE = ("tpm.instance", Exit.POLICY, Remedy.STOP, "the policy does not list this project, zone or instance")
+    TPM_USAGE = ("tpm.usage", Exit.EVIDENCE, Remedy.STOP, "the certificate is not one for a key of a TPM")
+    TPM_EXTENSION = ("tpm.extension", Exit.EVIDENCE, Remedy.STOP, "the extension about the virtual machine does not decode")
+    TPM_PRODUCTION = ("tpm.production", Exit.EVIDENCE, Remedy.STOP, "the certificate says that the TPM is not a production one")
+    TPM_AUTHORITY = ("tpm.authority", Exit.POLICY, Remedy.STOP, "the policy does not list the cloud that vouches for the TPM")
+    TPM_SECURE_BOOT = ("tpm.secure_boot", Exit.POLICY, Remedy.STOP, "the event log does not show that Secure Boot was on")
+    TPM_TECHNOLOGY = ("tpm.technology", Exit.POLICY, Remedy.STOP, "the policy does not list what the firmware says of the memory")
 
     AZURE_HCL = ("azure.hcl", Exit.EVIDENCE, Remedy.STOP, "the HCL report does not decode, or is of another type")
     AZURE_RUNTIME = ("azure.runtime", Exit.EVIDENCE, Remedy.STOP, "the runtime data does not decode, or holds no attestation key")
@@ -419,6 +425,7 @@ class Code(Enum):
         "Secure Boot, the TPM or the console are not as the policy wants",
     )
     AZURE_VM_ID = ("azure.vm_id", Exit.POLICY, Remedy.STOP, "the policy does not list this virtual machine")
+    AZURE_QUOTE = ("azure.quote", Exit.POLICY, Remedy.STOP, "no quote of the vTPM came: nothing is fresh, nothing says what booted")
 
     # nvidia: GPUs and switches (attest/nvidia/)
     NVIDIA_SPDM = ("nvidia.spdm", Exit.EVIDENCE, Remedy.STOP, "the SPDM request and response do not decode")

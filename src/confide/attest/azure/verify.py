@@ -149,7 +149,7 @@ def _quoted(items: Mapping[str, bytes], hcl: HclReport, checks: Checks) -> _Quot
         raise EvidenceError(Code.EVIDENCE_MISSING, found=", ".join(there), wanted=missing)
     attest, signature = parse_attest(items["tpm-attest"]), parse_signature(_signature(items["tpm-signature"]))
     require_signed(attest, signature, key, checks=checks)
-    bank, pcrs = require_pcrs(attest, parse_pcrs(items["pcrs"]), checks=checks)
+    bank, pcrs = require_pcrs(attest, parse_pcrs(items["pcrs"]), signature=signature, checks=checks)
     replay_log(items, bank, pcrs, checks)
     return _Quoted(attest, bank, pcrs, spki_sha256(key))
 

@@ -1,32 +1,38 @@
-"""Why an attestation key is trusted: its certificate, by a cloud's vTPM authority, to a pinned root.
+"""Why an attestation key is trusted: its certificate, by a cloud's authority for virtual TPMs, to a pinned root.
 
-Google: AK -> EK/AK CA Intermediate -> EK/AK CA Root, before 2022 -> tpm_ek_v1_cloud_host -> its root (go-tpm-tools,
-`server/ca-certs`). Azure Trusted Launch: AK -> Global Virtual TPM CA - nn -> Azure Virtual TPM Root Certificate Authority 2023.
-Both vouch for a TPM that their hypervisor makes: what it says is as true as the host is. Intermediates that this package ships are
-checked like any other. Google's instance extension is read here; a key without a certificate is not trusted by anything in this
-module.
+Google: key -> EK/AK CA Intermediate -> EK/AK CA Root; machines of before 2022: key -> tpm_ek_v1_cloud_host signer -> its root
+(google/go-tpm-tools, `server/ca-certs`). Azure Trusted Launch: key -> Global Virtual TPM CA - nn -> Azure Virtual TPM Root
+Certificate Authority 2023. Both vouch for TPMs that their hypervisors make: what such a TPM says is as true as the host is honest.
+Intermediates that this package ships are checked like any other. A key without a certificate is trusted by nothing here: that it
+lives in the TPM of an endorsement key (make and activate credential) is shown out of band, and no verdict claims it.
 """
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
+from typing import NoReturn
 
-from cryptography.x509 import ExtensionNotFound, ObjectIdentifier, UnrecognizedExtension
+from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
 from cryptography.x509.oid import ExtensionOID
 
 from confide.attest import x509
 from confide.attest.checks import Checks
-from confide.attest.dcap import der
 from confide.attest.evidence import Kind, Root, Roots
+from confide.attest.revocation import check_revocation
 from confide.attest.roots import GOOGLE_INTERMEDIATES
-from confide.attest.x509 import UNREADABLE, Algorithms, Certificate, extensions_of
+from confide.attest.x509 import Algorithms, Certificate, RevocationList
 from confide.codes import Code
-from confide.errors import CollateralError, EvidenceError
+from confide.errors import CollateralError, ConfideError, EvidenceError
 
-MAX_DEPTH = 4
-GCE_INSTANCE = ObjectIdentifier("1.3.6.1.4.1.11129.2.1.21")
-NAMES = frozenset({ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.EXTENDED_KEY_USAGE})
+MAX_DEPTH = 4  # certificates below the root; go-tpm-tools follows as many
+# Extensions that may be critical here: read, or harmless.
+KNOWN = frozenset({ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ExtensionOID.EXTENDED_KEY_USAGE})
+# TCG EK Credential Profile section 3.2.16: tcg-kp-EKCertificate, tcg-kp-AIKCertificate. Google writes the former for signing keys
+# too, so usage alone does not tell the two kinds of key apart.
+USAGES = frozenset({"2.23.133.8.1", "2.23.133.8.3"})
 _PKCS1 = tuple(f"RSASSA-PKCS1-v1_5, SHA-{size}" for size in (256, 384, 512))
 ALGORITHMS: Algorithms = MappingProxyType(
     {
@@ -37,99 +43,148 @@ ALGORITHMS: Algorithms = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Instance:
-    """What Google's certificate says of the VM: zone, project, instance; empty where the certificate says nothing."""
+class Authority(StrEnum):
+    """The cloud whose root it is."""
 
-    zone: str = ""
-    project: str = ""
-    instance_id: int = 0
-    name: str = ""
+    GOOGLE = "google"
+    AZURE = "azure"
+    OTHER = "other"
+
+
+# By the beginning of the root's common name; the root itself is pinned whole, so the name is a fact.
+_AUTHORITIES = (
+    ("EK/AK CA Root", Authority.GOOGLE),
+    ("tpm_ek_v1_cloud_host", Authority.GOOGLE),
+    ("Azure Virtual TPM Root", Authority.AZURE),
+)
 
 
 @dataclass(frozen=True)
 class AkChain:
-    """The certificate of an attestation key and those above it, the pinned root last."""
+    """The certificate of an attestation key and those above it, the pinned root last; the lists that were applied."""
 
     certificates: tuple[Certificate, ...]
     root: Root
-    instance: Instance
+    lists: tuple[tuple[Certificate, tuple[RevocationList, ...]], ...]
 
     @property
     def leaf(self) -> Certificate:
         """The attestation key's own."""
         return self.certificates[0]
 
+    @property
+    def named(self) -> Iterator[tuple[str, Certificate]]:
+        """Each with a name for it."""
+        for depth, certificate in enumerate(self.certificates):
+            yield _title(depth, len(self.certificates)), certificate
 
-def ak_chain(given: Sequence[Certificate], *, roots: Roots, checks: Checks) -> AkChain:
-    """The chain from the first certificate of `given` to a pinned root.
+    @property
+    def authority(self) -> Authority:
+        """Whose root it is."""
+        name = x509.common_name(self.certificates[-1])
+        return next((authority for start, authority in _AUTHORITIES if name.startswith(start)), Authority.OTHER)
+
+
+def ak_chain(
+    given: Sequence[Certificate], lists: Sequence[RevocationList], *, roots: Roots, required: bool, checks: Checks
+) -> AkChain:
+    """The chain from the first certificate of `given` to a pinned root, and nobody in it revoked.
+
+    Args:
+        required: the root's list must be there; those of authorities below it are applied where they came.
 
     Raises:
-        CollateralError: `x509.missing`.
-        EvidenceError: `x509.*`, `tpm.key`.
+        CollateralError: `x509.missing`, `x509.crl_*`.
+        EvidenceError: `x509.*`, `tpm.usage`.
     """
-    pinned = _pinned(tuple(roots))
-    path = [given[0]]
-    for _ in range(MAX_DEPTH):
-        anchor = next((pair for pair in pinned if x509.names(pair[1]).subject == x509.names(path[-1]).issuer), None)
-        if anchor is not None:
-            break
-        path.append(_issuer(path[-1], given, pinned))
-    else:
-        raise CollateralError(Code.X509_MISSING, found=f"{MAX_DEPTH} certificates", wanted="a chain to a pinned root")
-    root, top = anchor
-    _require_no_other(given, top)
+    path, root, top = _path(given, _pinned(tuple(roots)), checks)
+    _require_no_other(given, top, checks)
     checks.require(True, Code.X509_ROOT, "AK root", found=x509.names(path[-1]).issuer_text, wanted=root.name)
-    _check(path, top, checks)
-    return AkChain((*path, top), root, _instance(path[0]))
+    certificates = (*path, top)
+    _check_authorities(certificates, checks)
+    _check_leaf(path[0], checks)
+    for depth, (child, issuer) in enumerate(zip(path, certificates[1:], strict=True)):
+        x509.check_link(child, issuer, title=_title(depth, len(certificates)), checks=checks, algorithms=ALGORITHMS)
+    return AkChain(certificates, root, _revocation(certificates, lists, required=required, checks=checks))
 
 
-def _check(path: Sequence[Certificate], top: Certificate, checks: Checks) -> None:
-    """Authorities, links, leaf."""
-    x509.check_authority(top, path_length=None, crl_sign=False, title="AK root", checks=checks)
-    for depth, certificate in enumerate(path[1:], 1):
-        title = f"AK intermediate {depth}"
-        x509.check_authority(certificate, path_length=None, crl_sign=False, title=title, checks=checks, known=NAMES)
-        x509.check_path(certificate, below=depth - 1, title=title, checks=checks)
-    x509.check_end_entity(path[0], title="AK", checks=checks, known=NAMES)
-    for child, issuer in zip(path, (*path[1:], top), strict=True):
-        title = "AK" if child is path[0] else "AK intermediate"
-        x509.check_link(child, issuer, title=title, checks=checks, algorithms=ALGORITHMS)
-    checks.conclude()
+def _path(
+    given: Sequence[Certificate], pinned: Sequence[tuple[Root, Certificate]], checks: Checks
+) -> tuple[tuple[Certificate, ...], Root, Certificate]:
+    """By name first; of several with one name (Google has re-issued intermediates) the one whose key fits."""
+    path = [given[0]]
+    while len(path) <= MAX_DEPTH:
+        wanted = x509.names(path[-1]).issuer
+        anchors = [pair for pair in pinned if x509.names(pair[1]).subject == wanted]
+        if anchors:
+            root, top = next((pair for pair in anchors if x509.signed_by(path[-1], pair[1])), anchors[0])
+            return tuple(path), root, top
+        named = [each for each in (*given, *_shipped()) if x509.names(each).subject == wanted and each not in path]
+        if not named:
+            roots = ", ".join(root.name for root, _ in pinned) or "none"
+            above = f"the certificate of {x509.names(path[-1]).issuer_text}, or a pinned root: {roots}"
+            _refuse(CollateralError(Code.X509_MISSING, found="none", wanted=above), "AK chain", checks)
+        path.append(next((each for each in named if x509.signed_by(path[-1], each)), named[0]))
+    wanted_root = f"a pinned root above {MAX_DEPTH}"
+    return _refuse(CollateralError(Code.X509_MISSING, found=f"{len(path)} certificates", wanted=wanted_root), "AK chain", checks)
 
 
-def _issuer(child: Certificate, given: Sequence[Certificate], pinned: Sequence[tuple[Root, Certificate]]) -> Certificate:
-    """The certificate named as issuer: among those that came, or shipped."""
-    named = [each for each in (*given, *_shipped()) if x509.names(each).subject == x509.names(child).issuer and each != child]
-    if not named:
-        wanted = (
-            f"the certificate of {x509.names(child).issuer_text}, or a pinned root: {', '.join(root.name for root, _ in pinned)}"
-        )
-        raise CollateralError(Code.X509_MISSING, found="none", wanted=wanted)
-    return next((each for each in named if x509.signed_by(child, each)), named[0])
-
-
-def _require_no_other(given: Sequence[Certificate], top: Certificate) -> None:
-    """A self-issued certificate that came is the pinned one."""
+def _require_no_other(given: Sequence[Certificate], top: Certificate, checks: Checks) -> None:
+    """A self-issued certificate that came is the pinned one, whole."""
     for each in given:
         if x509.names(each).issuer == x509.names(each).subject and each != top:
-            raise EvidenceError(Code.X509_ROOT, found=x509.names(each).subject_text, wanted=x509.names(top).subject_text)
+            found = f"{x509.names(each).subject_text}, another certificate"
+            _refuse(EvidenceError(Code.X509_ROOT, found=found, wanted=x509.names(top).subject_text), "AK root", checks)
 
 
-def _instance(leaf: Certificate) -> Instance:
-    """GceInstanceInfo ::= SEQUENCE { zone UTF8String, projectNumber INTEGER, projectId UTF8String, instanceId INTEGER, instanceName
-    UTF8String, ... } (go-tpm-tools, `internal/cert.go`)."""
+def _check_authorities(certificates: Sequence[Certificate], checks: Checks) -> None:
+    """RFC 5280 section 6.1.4 (k) to (n), for all but the key's own."""
+    for depth, certificate in enumerate(certificates[1:], 1):
+        title, root = _title(depth, len(certificates)), certificate is certificates[-1]
+        x509.check_authority(certificate, path_length=None, crl_sign=root, title=title, checks=checks, known=KNOWN)
+        x509.check_path(certificate, below=depth - 1, title=title, checks=checks)
+        _check_usage(certificate, title, checks)
+
+
+def _check_leaf(leaf: Certificate, checks: Checks) -> None:
+    """An end entity that may sign."""
+    if x509.check_end_entity(leaf, title="AK", checks=checks, known=KNOWN):
+        _check_usage(leaf, "AK", checks)
+
+
+def _check_usage(certificate: Certificate, title: str, checks: Checks) -> None:
+    """Where a certificate names usages, one of a TPM's keys is among them (RFC 5280 section 4.2.1.12)."""
     try:
-        value = extensions_of(leaf).get_extension_for_oid(GCE_INSTANCE).value
-        if not isinstance(value, UnrecognizedExtension):
-            return Instance()
-        parts = list(der.elements(der.only(value.value, der.SEQUENCE)))
-        zone, project, name = (parts[index][1].decode("utf-8") for index in (0, 2, 4))
-        return Instance(x509.printable(zone), x509.printable(project), int.from_bytes(parts[3][1]), x509.printable(name))
-    except ExtensionNotFound:
-        return Instance()
-    except (*UNREADABLE, IndexError):
-        raise EvidenceError(Code.TPM_KEY, found="an instance extension that does not decode", wanted="Google's") from None
+        named = x509.extensions_of(certificate).get_extension_for_class(ExtendedKeyUsage).value
+    except (ExtensionNotFound, *x509.UNREADABLE):  # unreadable ones have been told by `check_extensions`
+        return
+    found = [usage.dotted_string for usage in named]
+    fits = any(usage in USAGES for usage in found)
+    wanted = " or ".join(sorted(USAGES))
+    checks.require(fits, Code.TPM_USAGE, f"{title} extendedKeyUsage", found=", ".join(found[: x509.SHOWN]), wanted=wanted)
+
+
+def _revocation(
+    certificates: Sequence[Certificate], lists: Sequence[RevocationList], *, required: bool, checks: Checks
+) -> tuple[tuple[Certificate, tuple[RevocationList, ...]], ...]:
+    """The list of each authority for the certificate below it (RFC 5280 section 6.3)."""
+    found = []
+    for depth, (child, issuer) in enumerate(itertools.pairwise(certificates)):
+        mine = ((_title(depth, len(certificates)), child),)
+        needed = required and issuer is certificates[-1]
+        used = check_revocation(mine, lists, issuer=issuer, required=needed, checks=checks, algorithms=ALGORITHMS)
+        found.append((issuer, used))
+    return tuple(found)
+
+
+def _title(depth: int, count: int) -> str:
+    return "AK" if depth == 0 else "AK root" if depth == count - 1 else f"AK intermediate {depth}"
+
+
+def _refuse(error: ConfideError, title: str, checks: Checks) -> NoReturn:
+    """Note a check that failed and that leaves nothing to go on with."""
+    checks.require(False, error.code, title, found=error.found, wanted=error.wanted, error=type(error))
+    raise error
 
 
 @functools.lru_cache(maxsize=16)

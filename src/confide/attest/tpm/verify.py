@@ -1,34 +1,36 @@
 """Is a TPM quote genuine? The key's certificate, the signature, the PCRs; nothing about what is acceptable.
 
-1. Read the quote and its signature: `quote.parse_attest`, `quote.parse_signature`.
-2. The attestation key: its certificate to a pinned root: `ak.ak_chain`; where its TPMT_PUBLIC came, the same key with the
-attributes of
-   an attestation key: `_key`.
-3. Windows at `now`: `_windows`.
-4. The signature by that key.
-5. The PCR values that came are those that were quoted: `quote.require_pcrs`.
-6. An event log that came leads to them: `_replay`.
+1. Read the quote and its signature (`quote.parse_attest`, `quote.parse_signature`).
+2. The attestation key: its certificate to a pinned root, with revocation (`ak.ak_chain`), and a production TPM (`_instance`).
+3. Where its TPMT_PUBLIC came: the same key, an attestation key by its attributes, signing with its one scheme (`_key`).
+4. The windows of certificates and lists at `now` (`_check_windows`).
+5. The signature by that key (`quote.require_signed`).
+6. The PCR values that came are those that were quoted (`quote.require_pcrs`).
+7. An event log that came leads to them (`replay_log`).
 
-Left to others: the values (`validate`), `extraData` (`binding`).
+Left to others: what the values should be (`validate`), `extraData` (`binding`).
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from confide.attest import eventlog, x509
 from confide.attest.checks import Checks
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
+from confide.attest.revocation import check_list_windows, expiry
 from confide.attest.tpm.ak import AkChain, ak_chain
 from confide.attest.tpm.claims import TpmClaims
+from confide.attest.tpm.instance import Instance, instance_of
+from confide.attest.tpm.platform import Platform, platform_of
+from confide.attest.tpm.public import parse_public, require_key_kind, require_scheme
 from confide.attest.tpm.quote import (
     PublicKey,
+    Signature,
     parse_attest,
     parse_pcrs,
-    parse_public,
     parse_signature,
     require_pcrs,
     require_signed,
@@ -38,6 +40,7 @@ from confide.codes import Code
 from confide.errors import CollateralError, EvidenceError
 
 NEEDED = ("attest", "signature", "pcrs")
+FIRMWARE_PCRS = range(8)  # PC Client Platform Firmware Profile section 2.3.4: what the firmware measures, and logs
 
 
 def authenticate(
@@ -45,41 +48,44 @@ def authenticate(
 ) -> TpmClaims:
     """Verify `attest`, `signature`, `pcrs` (and `ak-public`, `event-log` where they came) at `now`.
 
-    Endorsement roles: `ak-cert`, `ak-chain`.
+    Endorsement roles: `ak-cert`, `ak-chain` (DER or PEM; optional where this package ships the intermediate), `ak-crl`.
 
     Raises:
         EvidenceError: not genuine.
-        CollateralError: certificates are missing, malformed or out of their windows.
+        CollateralError: certificates or lists are missing, malformed or out of their windows.
     """
     x509.require_clock(now)
     items = require_items(evidence, NEEDED)
     attest, signature = parse_attest(items["attest"]), parse_signature(items["signature"])
     checks.require(True, Code.TPM_MAGIC, "TPMS_ATTEST", found="a quote by a TPM", wanted="a quote by a TPM")
-    chain = ak_chain(_given(endorsements), roots=roots, checks=checks)
-    key = _key(chain, items, checks)
-    _windows(chain.certificates, now, checks)
+    lists = x509.load_crls(endorsements.items["ak-crl"]) if "ak-crl" in endorsements.items else ()
+    chain = ak_chain(_given(endorsements), lists, roots=roots, required=revocation.required, checks=checks)
+    instance = _instance(chain.leaf, checks)
+    key = _key(chain.leaf, items, signature, checks)
+    _check_windows(chain, now=now, revocation=revocation, checks=checks)
     require_signed(attest, signature, key, checks=checks)
-    bank, pcrs = require_pcrs(attest, parse_pcrs(items["pcrs"]), checks=checks)
-    replayed = replay_log(items, bank, pcrs, checks)
-    if revocation.required:
-        checks.skip("AK revocation", "no list of the cloud's vTPM authority is used")
+    bank, pcrs = require_pcrs(attest, parse_pcrs(items["pcrs"]), signature=signature, checks=checks)
+    platform = replay_log(items, bank, pcrs, checks)
     checks.conclude()
+    start, end = _window(chain, revocation)
     return TpmClaims(
         kind=Kind.TPM,
         simulated=chain.root.simulated,
         measurements=tuple((f"pcr{index}", value) for index, value in pcrs.items()),
         report_data=attest.extra_data,
-        platform_id=f"{chain.instance.instance_id:016x}" if chain.instance.instance_id else "",
-        tcb_status=None,
+        platform_id="" if instance is None else f"{instance.instance_id:016x}",
+        tcb_status=None,  # no cloud publishes one for its virtual TPMs
         advisories=(),
-        not_before=max(each.not_valid_before_utc for each in chain.certificates),
-        not_after=min(each.not_valid_after_utc for each in chain.certificates),
+        not_before=start,
+        not_after=end,
         attest=attest,
         bank=bank,
         pcrs=pcrs,
         ak_spki_sha256=spki_sha256(key),
-        instance=chain.instance,
-        event_log_replayed=replayed,
+        authority=chain.authority,
+        instance=instance,
+        event_log_replayed=platform is not None,
+        platform=platform or Platform(),
     )
 
 
@@ -97,55 +103,79 @@ def spki_sha256(key: PublicKey) -> bytes:
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
-def replay_log(items: Mapping[str, bytes], bank: int, pcrs: Mapping[int, bytes], checks: Checks) -> bool:
-    """Step 6. Registers that no event extends keep their value of the start, which is not judged."""
+def replay_log(items: Mapping[str, bytes], bank: int, pcrs: Mapping[int, bytes], checks: Checks) -> Platform | None:
+    """Step 7. None where no log came.
+
+    Every quoted PCR that the log extends must be what the log leads to. One that it does not extend must be zero where firmware
+    measures into it, or events were left out; later software (IMA, systemd) keeps its own logs, so others are told as not checked.
+    """
     if "event-log" not in items:
         checks.skip("event log", "none was given: PCRs are compared, not what led to them")
-        return False
+        return None
     log = eventlog.parse_event_log(items["event-log"])
-    try:
-        algorithm = eventlog.Algorithm(bank)
-    except ValueError:
-        raise EvidenceError(Code.EVENTLOG_ALGORITHM, found=f"bank {bank:#x}", wanted="a known one") from None
-    for index, replayed in sorted(eventlog.replay(log, algorithm).items()):
-        if index in pcrs:
-            wanted = pcrs[index].hex()
-            ok = replayed == pcrs[index]
-            checks.require(ok, Code.TPM_EVENT_LOG, f"replay of PCR{index}", found=replayed.hex(), wanted=wanted)
-    return True
+    algorithm = next((each for each in eventlog.Algorithm if each == bank), None)
+    if algorithm is None:
+        raise EvidenceError(Code.EVENTLOG_ALGORITHM, found=f"bank {bank:#x}", wanted="a known one")
+    found, unexplained = eventlog.replay(log, algorithm), []
+    for index, value in pcrs.items():
+        if index in found or index in FIRMWARE_PCRS:
+            replayed = found.get(index, bytes(len(value)))
+            title = f"replay of PCR{index}"
+            checks.require(replayed == value, Code.TPM_EVENT_LOG, title, found=replayed.hex(), wanted=value.hex())
+        elif value.strip(value[:1]) or value[0] not in {0x00, 0xFF}:  # not the zeros or FFs of the start
+            unexplained.append(str(index))
+    if unexplained:
+        checks.skip(f"what led to PCRs {', '.join(unexplained)}", "the event log has no events of theirs")
+    return platform_of(log, algorithm, pcrs)
 
 
 def _given(endorsements: Endorsements) -> tuple[Certificate, ...]:
     """The key's certificate first."""
     items = endorsements.items
-    found = [
-        certificate for role in ("ak-cert", "ak-chain") if role in items for certificate in x509.load_certificates(items[role])
-    ]
-    if not found:
-        raise CollateralError(Code.X509_MISSING, found="no certificate of the attestation key", wanted="ak-cert")
-    return tuple(found)
+    if "ak-cert" not in items:
+        found = "no certificate of the attestation key"
+        raise CollateralError(Code.X509_MISSING, found=found, wanted="ak-cert")
+    return tuple(each for role in ("ak-cert", "ak-chain") if role in items for each in x509.load_certificates(items[role]))
 
 
-def _key(chain: AkChain, items: Mapping[str, bytes], checks: Checks) -> PublicKey:
-    """Step 2."""
+def _instance(leaf: Certificate, checks: Checks) -> Instance | None:
+    """Step 2: Google marks TPMs that are not for production; go-tpm-tools ignores what those say."""
+    instance = instance_of(leaf)
+    if instance is not None:
+        found = f"isProduction {instance.production}"
+        checks.require(instance.production, Code.TPM_PRODUCTION, "AK instance", found=found, wanted="isProduction True")
+    return instance
+
+
+def _key(leaf: Certificate, items: Mapping[str, bytes], signature: Signature, checks: Checks) -> PublicKey:
+    """Step 3."""
     try:
-        key = chain.leaf.public_key()
+        certified = leaf.public_key()
     except UNREADABLE:
-        key = None
-    if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
-        raise EvidenceError(Code.TPM_KEY, found="another key", wanted="RSA or ECC")
+        certified = None
+    key = require_key_kind(certified)
     if "ak-public" not in items:
-        checks.skip(
-            "attestation key attributes", "its public area was not given: the authority's word counts that it is restricted"
-        )
+        why = "its public area was not given: that it is restricted to what the TPM made is the authority's word"
+        checks.skip("attestation key attributes", why)
         return key
     public = parse_public(items["ak-public"], checks=checks)
-    found = spki_sha256(public).hex()
-    checks.require(public == key, Code.TPM_KEY, "certified key", found=found, wanted=spki_sha256(key).hex())
+    found, wanted = spki_sha256(public.key).hex(), spki_sha256(key).hex()
+    checks.require(public.key == key, Code.TPM_KEY, "certified key", found=found, wanted=wanted)
+    require_scheme(public, signature, checks=checks)
     return key
 
 
-def _windows(certificates: Sequence[Certificate], now: datetime, checks: Checks) -> None:
-    for depth, certificate in enumerate(certificates):
-        title = "AK" if depth == 0 else "AK root" if depth == len(certificates) - 1 else f"AK intermediate {depth}"
+def _check_windows(chain: AkChain, *, now: datetime, revocation: Revocation, checks: Checks) -> None:
+    """Step 4."""
+    for title, certificate in chain.named:
         x509.check_window(certificate, now=now, title=title, checks=checks)
+    for issuer, lists in chain.lists:
+        check_list_windows(lists, issuer=issuer, now=now, revocation=revocation, checks=checks)
+
+
+def _window(chain: AkChain, revocation: Revocation) -> tuple[datetime, datetime]:
+    """The intersection of all windows."""
+    lists = [crl for _, used in chain.lists for crl in used]
+    starts = [each.not_valid_before_utc for each in chain.certificates] + [crl.last_update_utc for crl in lists]
+    ends = [each.not_valid_after_utc for each in chain.certificates] + [expiry(crl, revocation) for crl in lists]
+    return max(starts), min(ends)
