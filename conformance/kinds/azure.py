@@ -12,7 +12,7 @@ from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.constraints import Constraints, Ignored
 from confide.attest.evidence import Kind
-from conformance.kinds import intel, snp, tdx
+from conformance.kinds import intel, quotes, snp, tdx, tpm
 from conformance.kinds.case import Adapter, Case, File, Parts, require_inputs, require_nonce
 
 EVIDENCE = {"hcl-report", "tpm-attest", "tpm-signature", "pcrs", "td-quote", "event-log"}
@@ -36,7 +36,7 @@ def sort(files: Sequence[File]) -> Parts:
             evidence[file.role] = file.data
         else:
             endorsements |= snp.sort([file]).endorsements
-    return Parts(evidence, endorsements)
+    return Parts(quotes.settled(evidence, attest="tpm-attest", signature="tpm-signature"), endorsements)
 
 
 def judge(claims: Claims, case: Case, checks: Checks) -> None:
@@ -54,14 +54,23 @@ def judge(claims: Claims, case: Case, checks: Checks) -> None:
 
 def fields(claims: AzureClaims) -> dict[str, Any]:
     """Field names of the manifests to values."""
-    found: dict[str, Any] = {
-        "hcl": {"report_type": claims.hcl.report_type.name},
-        "runtime_claims": {"vm-configuration": dict(claims.hcl.configuration)},
-        "key_ids": list(claims.hcl.keys),
-        "pcrs": {str(index): value for index, value in claims.pcrs.items()},
-        **{f"pcr{index}": value for index, value in claims.pcrs.items()},
-        **{name.replace("-", "_"): value for name, value in claims.hcl.configuration.items()},
+    hcl = claims.hcl
+    header = {
+        "version": hcl.version,
+        "request_type": hcl.request_type,
+        "report_type": hcl.report_type.name,
+        "hash_type": hcl.hash_name,
     }
+    runtime = {"vm-configuration": dict(hcl.configuration), "user-data": hcl.said.user_data}
+    found: dict[str, Any] = {
+        "hcl": header,
+        "runtime_claims": runtime,
+        "user_data": hcl.said.user_data,
+        "key_ids": list(hcl.keys),
+        "ak_spki_sha256": claims.ak_spki_sha256,
+        **{name.replace("-", "_"): value for name, value in hcl.configuration.items()},
+    }
+    found |= {} if claims.attest is None else tpm.quote_fields(claims)
     if isinstance(claims, AzureSnpClaims):
         own = snp.snp_fields(claims.snp)
         found |= {"snp": own, **{name: value for name, value in own.items() if name not in found}}

@@ -1,2 +1,1 @@
-"""Azure confidential VMs on SEV-SNP and TDX: a hardware report, the runtime data that it covers, and a quote of the vTPM behind
-it."""
+"""Azure confidential VMs: a paravisor that the hardware has measured, and the virtual TPM that it makes for the guest."""

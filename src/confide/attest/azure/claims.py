@@ -7,18 +7,20 @@ from confide.attest.azure.hcl import HclReport
 from confide.attest.claims import Claims
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.tdx.claims import TdxClaims
+from confide.attest.tpm.platform import Platform
 from confide.attest.tpm.quote import Attest
 
 
 @dataclass(frozen=True)
 class AzureClaims(Claims):
-    """Shared by both kinds. `report_data` is the quote's `extraData`, empty where no quote came.
+    """Shared by both kinds. `report_data` is the quote's `extraData`, empty where no quote came, so that nothing is bound then.
 
     Attributes:
         hcl: the HCL report, field by field.
-        attest: the vTPM's quote; None where none came, and then nothing says when this was true.
-        bank, pcrs: of the quote.
+        attest: the vTPM's quote; None where none came.
+        bank, pcrs: of the quote; 0 and nothing without one.
         ak_spki_sha256: digest of the attestation key, as the keyset names it.
+        event_log_replayed, platform: as in `TpmClaims`, but made by a paravisor that the hardware has measured.
     """
 
     hcl: HclReport = field(repr=False)
@@ -26,6 +28,8 @@ class AzureClaims(Claims):
     bank: int
     pcrs: Mapping[int, bytes] = field(repr=False)
     ak_spki_sha256: bytes = field(repr=False)
+    event_log_replayed: bool
+    platform: Platform
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,22 @@
 """Is a genuine Azure confidential VM acceptable? The hardware by its own kind's rules, the vTPM by its PCRs, the VM by its
 configuration.
 
-PCRs of this vTPM are the paravisor's, which the hardware has measured, and not the host's. Left to others: `extraData` (`binding`).
+This vTPM is the paravisor's, which the hardware has measured, and not the host's: its PCRs need no `allow_host_trusted`. The
+paravisor itself is Microsoft's: its measurement is what `snp` or `tdx` list. Left to others: `extraData` (`binding`).
 """
 
 from dataclasses import dataclass
 
 from confide.attest.azure.claims import AzureClaims, AzureSnpClaims, AzureTdxClaims
 from confide.attest.checks import Checks
-from confide.attest.constraints import Ignored
+from confide.attest.constraints import Constraints, Ignored
 from confide.attest.snp import validate as snp
 from confide.attest.snp.validate import SnpConstraints
 from confide.attest.tdx import validate as tdx
 from confide.attest.tdx.validate import TdxConstraints
 from confide.attest.tpm.validate import PcrConstraints, validate_pcrs
 from confide.codes import Code
-from confide.errors import EvidenceError, PolicyError
+from confide.errors import PolicyError
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,33 @@ class AzureConstraints(PcrConstraints):
     """Shared by both kinds.
 
     Attributes:
-        secure_boot: whether `vm-configuration` must say so.
-        allow_console: accepts a VM whose serial console is enabled: it is a way in for whoever may use the subscription.
+        secure_boot: whether `vm-configuration` must say that Secure Boot is on.
+        console: whether the VM may have its serial console enabled, as Azure's VMs do: a way in for whoever may use the
+            subscription, as far as the image lets anyone log in.
         vm_ids: accepted `vmUniqueId`s; None where the policy names none.
-        allow_no_quote: accepts evidence without a vTPM quote, which nothing makes fresh.
+        allow_no_quote: `Ignored.UNSAFE_IGNORED` accepts evidence without a vTPM quote, which nothing makes fresh.
     """
 
     secure_boot: bool = True
-    allow_console: bool = True
+    console: bool = True
     vm_ids: tuple[str, ...] | None = None
     allow_no_quote: Ignored | None = None
 
     @property
+    def hardware(self) -> Constraints:
+        """Those of the TEE's own report."""
+        raise NotImplementedError
+
+    @property
     def platforms(self) -> int | None:
-        """How many VMs are listed."""
-        return None if self.vm_ids is None else len(self.vm_ids)
+        """How many VMs are listed, or else how many chips or hosts."""
+        return self.hardware.platforms if self.vm_ids is None else len(self.vm_ids)
+
+    @property
+    def references(self) -> int | None:
+        """Paravisor and PCRs; None when either may be any."""
+        own, below = super().references, self.hardware.references
+        return None if own is None or below is None else own + below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +59,22 @@ class AzureSnpConstraints(AzureConstraints):
 
     snp: SnpConstraints
 
+    @property
+    def hardware(self) -> Constraints:
+        """Those of SEV-SNP."""
+        return self.snp
+
 
 @dataclass(frozen=True, kw_only=True)
 class AzureTdxConstraints(AzureConstraints):
     """`tdx`: what the paravisor's TD must satisfy."""
 
     tdx: TdxConstraints
+
+    @property
+    def hardware(self) -> Constraints:
+        """Those of TDX."""
+        return self.tdx
 
 
 def validate_snp(claims: AzureSnpClaims, constraints: AzureSnpConstraints, *, checks: Checks) -> None:
@@ -71,23 +94,30 @@ def _vm(claims: AzureClaims, constraints: AzureConstraints, checks: Checks) -> N
         _no_quote(constraints, checks)
     else:
         validate_pcrs(claims.bank, claims.pcrs, constraints, checks=checks)
-    configuration = claims.hcl.configuration
-    wanted = {"tpm-enabled": True}
-    wanted |= {"secure-boot": True} if constraints.secure_boot else {}
-    wanted |= {} if constraints.allow_console else {"console-enabled": False}
-    for name, value in wanted.items():
-        said = configuration.get(name)
-        checks.require(said is value, Code.AZURE_SECURE_BOOT, name, found=str(said)[:20], wanted=str(value), error=PolicyError)
+    _configuration(claims, constraints, checks)
     if constraints.vm_ids is None:
         checks.skip("vmUniqueId", "the policy names none")
         return
     known = {each.lower() for each in constraints.vm_ids}
-    found, title, listed = str(configuration.get("vmUniqueId", ""))[:64], "vmUniqueId", "a listed one"
-    checks.require(found.lower() in known, Code.AZURE_VM_ID, title, found=found or "none", wanted=listed, error=PolicyError)
+    found = str(claims.hcl.configuration.get("vmUniqueId", ""))[:64]
+    ok, wanted = found.lower() in known, "a listed one"
+    checks.require(ok, Code.AZURE_VM_ID, "vmUniqueId", found=found or "none", wanted=wanted, error=PolicyError)
+
+
+def _configuration(claims: AzureClaims, constraints: AzureConstraints, checks: Checks) -> None:
+    """`vm-configuration` (Microsoft Learn, "Confidential VM guest attestation", "Runtime claims")."""
+    wanted = {"tpm-enabled": True}
+    wanted |= {"secure-boot": True} if constraints.secure_boot else {}
+    wanted |= {} if constraints.console else {"console-enabled": False}
+    for name, value in wanted.items():
+        said = claims.hcl.configuration.get(name)
+        checks.require(said is value, Code.AZURE_SECURE_BOOT, name, found=str(said)[:20], wanted=str(value), error=PolicyError)
+    for name in {"secure-boot", "console-enabled"} - set(wanted):
+        checks.skip(name, "the policy does not restrict it")
 
 
 def _no_quote(constraints: AzureConstraints, checks: Checks) -> None:
     if constraints.allow_no_quote is not None:
         checks.relax("allow_no_quote", "nothing says what was booted, or that the evidence is fresh")
         return
-    checks.require(False, Code.TPM_PCR, "vTPM quote", found="none", wanted="one", error=EvidenceError)
+    checks.require(False, Code.AZURE_QUOTE, "vTPM quote", found="none", wanted="one", error=PolicyError)

@@ -1,11 +1,10 @@
 """Is evidence of an Azure confidential VM genuine? Three signatures that hang together; cut anywhere, it proves nothing.
 
 1. The hardware report is genuine: SEV-SNP's (`attest.snp`), or the TD quote (`attest.tdx`).
-2. It covers the runtime data: REPORT_DATA is its hash, then zeros: `_covers`. Of TDX the TDREPORT in the HCL report is only MACed,
-so the
-   quote must be about the same bytes.
-3. The attestation key is the one in the runtime data, and signed the vTPM's quote: `_quote`.
-4. The PCR values that came are those that were quoted; an event log leads to them.
+2. It covers the runtime data: REPORT_DATA is the hash of the exact bytes, then zeros (`_covers`). Of TDX the TDREPORT in the HCL
+   report is only MACed for its own platform, so a quote must be there, about the same bytes (`_same_report`).
+3. The attestation key is the one in the runtime data, and signed the vTPM's quote (`_quoted`).
+4. The PCR values that came are those that were quoted; an event log leads to them (`tpm`).
 
 Only the quote is fresh: the hardware report is made at boot. Without a quote the claims carry no `report_data`, so that they bind
 nothing. Left to others: what is acceptable (`validate`), `extraData` (`binding`).
@@ -14,20 +13,25 @@ nothing. Left to others: what is acceptable (`validate`), `extraData` (`binding`
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from confide.attest.azure.claims import AzureSnpClaims, AzureTdxClaims
-from confide.attest.azure.hcl import AK, TD_REPORT_DATA, HclReport, ReportType, parse_hcl_report
+from confide.attest.azure.hcl import TD_REPORT_DATA, HclReport, ReportType, parse_hcl_report
+from confide.attest.azure.runtime import AK
 from confide.attest.checks import Checks
+from confide.attest.claims import Claims
 from confide.attest.evidence import Endorsements, Evidence, Kind, Roots
 from confide.attest.snp import verify as snp
 from confide.attest.tdx import verify as tdx
+from confide.attest.tpm.platform import Platform
+from confide.attest.tpm.public import require_key_kind
 from confide.attest.tpm.quote import Attest, parse_attest, parse_pcrs, parse_signature, require_pcrs, require_signed
 from confide.attest.tpm.verify import replay_log, require_items, spki_sha256
 from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
 
-QUOTE = ("tpm-attest", "tpm-signature", "pcrs")
+QUOTE = ("tpm-attest", "tpm-signature", "pcrs")  # all of them, or none
 
 
 def authenticate_snp(
@@ -39,34 +43,12 @@ def authenticate_snp(
     """
     items = require_items(evidence, ("hcl-report",))
     hcl = parse_hcl_report(items["hcl-report"], wanted=ReportType.SNP)
-    hardware = snp.authenticate(
-        Evidence(Kind.SNP, {"report": hcl.hardware_report}),
-        endorsements,
-        roots=roots,
-        now=now,
-        revocation=revocation,
-        checks=checks,
-    )
+    report = Evidence(Kind.SNP, {"report": hcl.hardware_report})
+    hardware = snp.authenticate(report, endorsements, roots=roots, now=now, revocation=revocation, checks=checks)
     _covers(hcl, hardware.report_data, "REPORT_DATA", checks)
     quoted = _quoted(items, hcl, checks)
     checks.conclude()
-    return AzureSnpClaims(
-        kind=Kind.AZ_SNP_VTPM,
-        simulated=hardware.simulated,
-        measurements=(*hardware.measurements, *quoted.measurements),
-        report_data=quoted.extra_data,
-        platform_id=hardware.platform_id,
-        tcb_status=hardware.tcb_status,
-        advisories=hardware.advisories,
-        not_before=hardware.not_before,
-        not_after=hardware.not_after,
-        hcl=hcl,
-        attest=quoted.attest,
-        bank=quoted.bank,
-        pcrs=quoted.pcrs,
-        ak_spki_sha256=quoted.ak_spki_sha256,
-        snp=hardware,
-    )
+    return AzureSnpClaims(kind=Kind.AZ_SNP_VTPM, snp=hardware, **_common(hcl, hardware, quoted))
 
 
 def authenticate_tdx(
@@ -81,52 +63,47 @@ def authenticate_tdx(
     if "td-quote" not in items:
         found = "a TDREPORT alone, which only its own platform can check"
         raise EvidenceError(Code.AZURE_TDREPORT, found=found, wanted="a td-quote")
-    proven, report = tdx.authenticate_td(
-        items["td-quote"], endorsements, roots=roots, now=now, revocation=revocation, checks=checks
-    )
+    quote = items["td-quote"]
+    proven, report = tdx.authenticate_td(quote, endorsements, roots=roots, now=now, revocation=revocation, checks=checks)
     _covers(hcl, report.report_data, "REPORTDATA of the quote", checks)
-    told = hcl.hardware_report[TD_REPORT_DATA : TD_REPORT_DATA + 64]
-    same = told == report.report_data
-    title, wanted = "REPORTDATA of the TDREPORT", report.report_data.hex()
-    checks.require(same, Code.AZURE_TDREPORT, title, found=told.hex(), wanted=wanted)
-    hardware = tdx.claims_of(proven, report, kind=Kind.AZ_TDX_VTPM, replayed=False)
+    _same_report(hcl, report.report_data, checks)
+    hardware = tdx.claims_of(proven, report, kind=Kind.TDX, replayed=False)
     quoted = _quoted(items, hcl, checks)
     checks.conclude()
-    return AzureTdxClaims(
-        kind=Kind.AZ_TDX_VTPM,
-        simulated=hardware.simulated,
-        measurements=(*hardware.measurements, *quoted.measurements),
-        report_data=quoted.extra_data,
-        platform_id=hardware.platform_id,
-        tcb_status=hardware.tcb_status,
-        advisories=hardware.advisories,
-        not_before=hardware.not_before,
-        not_after=hardware.not_after,
-        hcl=hcl,
-        attest=quoted.attest,
-        bank=quoted.bank,
-        pcrs=quoted.pcrs,
-        ak_spki_sha256=quoted.ak_spki_sha256,
-        tdx=hardware,
-    )
+    return AzureTdxClaims(kind=Kind.AZ_TDX_VTPM, tdx=hardware, **_common(hcl, hardware, quoted))
 
 
 @dataclass(frozen=True)
 class _Quoted:
-    """What the vTPM said."""
+    """What the vTPM said; nothing where no quote came."""
 
     attest: Attest | None
     bank: int
     pcrs: Mapping[int, bytes]
+    platform: Platform | None
     ak_spki_sha256: bytes
 
-    @property
-    def extra_data(self) -> bytes:
-        return b"" if self.attest is None else self.attest.extra_data
 
-    @property
-    def measurements(self) -> tuple[tuple[str, bytes], ...]:
-        return tuple((f"pcr{index}", value) for index, value in self.pcrs.items())
+def _common(hcl: HclReport, hardware: Claims, quoted: _Quoted) -> dict[str, Any]:
+    """The members that both kinds of claims share."""
+    pcrs = tuple((f"pcr{index}", value) for index, value in quoted.pcrs.items())
+    return {
+        "simulated": hardware.simulated,
+        "measurements": (*hardware.measurements, *pcrs),
+        "report_data": b"" if quoted.attest is None else quoted.attest.extra_data,
+        "platform_id": hardware.platform_id,
+        "tcb_status": hardware.tcb_status,
+        "advisories": hardware.advisories,
+        "not_before": hardware.not_before,
+        "not_after": hardware.not_after,
+        "hcl": hcl,
+        "attest": quoted.attest,
+        "bank": quoted.bank,
+        "pcrs": quoted.pcrs,
+        "ak_spki_sha256": quoted.ak_spki_sha256,
+        "event_log_replayed": quoted.platform is not None,
+        "platform": quoted.platform or Platform(),
+    }
 
 
 def _covers(hcl: HclReport, report_data: bytes, title: str, checks: Checks) -> None:
@@ -135,26 +112,25 @@ def _covers(hcl: HclReport, report_data: bytes, title: str, checks: Checks) -> N
     checks.require(ok, Code.AZURE_BINDING, title, found=report_data.hex(), wanted=f"hash of the runtime data: {hcl.covered.hex()}")
 
 
+def _same_report(hcl: HclReport, report_data: bytes, checks: Checks) -> None:
+    """Step 2: the TDREPORT, which nobody here can check, and the quote say the same."""
+    told = hcl.hardware_report[TD_REPORT_DATA]
+    title, wanted = "REPORTDATA of the TDREPORT", report_data.hex()
+    checks.require(told == report_data, Code.AZURE_TDREPORT, title, found=told.hex(), wanted=wanted)
+
+
 def _quoted(items: Mapping[str, bytes], hcl: HclReport, checks: Checks) -> _Quoted:
     """Steps 3 and 4."""
-    key = hcl.keys.get(AK)
-    if key is None:
-        raise EvidenceError(Code.AZURE_RUNTIME, found=", ".join(hcl.keys), wanted=AK)
+    key = require_key_kind(hcl.keys[AK])
     there = [role for role in QUOTE if role in items]
     if not there:
         checks.skip("vTPM quote", "none came: nothing says what was booted, or that any of this is fresh")
-        return _Quoted(None, 0, {}, spki_sha256(key))
+        return _Quoted(None, 0, {}, None, spki_sha256(key))
     if len(there) < len(QUOTE):
         missing = ", ".join(role for role in QUOTE if role not in items)
         raise EvidenceError(Code.EVIDENCE_MISSING, found=", ".join(there), wanted=missing)
-    attest, signature = parse_attest(items["tpm-attest"]), parse_signature(_signature(items["tpm-signature"]))
+    checks.skip("attestation key attributes", "the measured paravisor made the key; it gives no public area of it")
+    attest, signature = parse_attest(items["tpm-attest"]), parse_signature(items["tpm-signature"])
     require_signed(attest, signature, key, checks=checks)
     bank, pcrs = require_pcrs(attest, parse_pcrs(items["pcrs"]), signature=signature, checks=checks)
-    replay_log(items, bank, pcrs, checks)
-    return _Quoted(attest, bank, pcrs, spki_sha256(key))
-
-
-def _signature(data: bytes) -> bytes:
-    """HCLAkPub signs with RSASSA and SHA-256; tools keep the 256 bytes alone, or the whole TPMT_SIGNATURE."""
-    raw = len(data) in {256, 384, 512}
-    return bytes.fromhex("0014000b") + len(data).to_bytes(2) + data if raw else data
+    return _Quoted(attest, bank, pcrs, replay_log(items, bank, pcrs, checks), spki_sha256(key))
