@@ -7,10 +7,11 @@
 from confide.attest.evidence import Roots
 from confide.attest.snp.layout import Product
 from confide_sim.amd import root
+from confide_sim.tpm import CLOUDS
 
 __all__ = ["roots"]
 
 
 def roots() -> Roots:
     """Every false vendor root."""
-    return tuple(root(product) for product in Product)
+    return (*(root(product) for product in Product), *(cloud.pinned for cloud in CLOUDS))
