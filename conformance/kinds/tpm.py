@@ -141,14 +141,15 @@ def _tee(case: Case, checks: Checks) -> Claims | None:
 
 def _bound(tee: Claims, case: Case, challenge: bytes | None, checks: Checks) -> None:
     """The TEE's report names the attestation key: otherwise a quote of another machine could stand beside it."""
-    spki = _spki(case)
+    spki = spki_of(case)
     if challenge is None:
         checks.skip("REPORT_DATA of the TEE", "the launcher derives it from a challenge that the case does not record")
     elif tee.report_data not in {launcher_report_data(challenge, spki, extra) for extra in (b"", case.nonce or b"")}:
         raise RefusedInputError("recorded.tee_binding")
 
 
-def _spki(case: Case) -> bytes:
+def spki_of(case: Case) -> bytes:
+    """The certified key, as the launcher hashes it."""
     certificate = x509.load_certificates(case.endorsements.items["ak-cert"])[0]
     return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 

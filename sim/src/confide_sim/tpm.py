@@ -115,10 +115,10 @@ class FalseCloud:
         return _issue(fields, self._key("root"), overrides)
 
     def issue_ak(self, public_key: bytes, *, at: datetime, extensions: tuple[bytes, ...] = (), **overrides: Any) -> bytes:
-        """A key's certificate, of thirty years as Google's are."""
+        """A key's certificate, of thirty years as Google's are; `extensions` come behind the usual ones, `usual` replaces these."""
         start = (at - timedelta(days=1)).replace(microsecond=0)
         end = min(start + timedelta(days=365 * 30), _FOREVER)
-        usual = (x509.key_usage(digital_signature=True), x509.basic_constraints(ca=False))
+        usual = overrides.pop("usual", (x509.key_usage(digital_signature=True), x509.basic_constraints(ca=False)))
         issuer, subject = name(self.signer_name), name("simulated attestation key")
         fields = x509.Certificate(0x5151, issuer, subject, start, end, public_key, (*usual, *extensions))
         return _issue(fields, self._key("signer"), overrides)

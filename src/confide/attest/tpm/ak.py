@@ -97,8 +97,9 @@ def ak_chain(
         CollateralError: `x509.missing`, `x509.crl_*`.
         EvidenceError: `x509.*`, `tpm.usage`.
     """
-    path, root, top = _path(given, _pinned(tuple(roots)), checks)
-    _require_no_other(given, top, checks)
+    pinned = _pinned(tuple(roots))
+    _require_no_other(given, pinned, checks)
+    path, root, top = _path(given, pinned, checks)
     checks.require(True, Code.X509_ROOT, "AK root", found=x509.names(path[-1]).issuer_text, wanted=root.name)
     certificates = (*path, top)
     _check_authorities(certificates, checks)
@@ -129,12 +130,13 @@ def _path(
     return _refuse(CollateralError(Code.X509_MISSING, found=f"{len(path)} certificates", wanted=wanted_root), "AK chain", checks)
 
 
-def _require_no_other(given: Sequence[Certificate], top: Certificate, checks: Checks) -> None:
-    """A self-issued certificate that came is the pinned one, whole."""
+def _require_no_other(given: Sequence[Certificate], pinned: Sequence[tuple[Root, Certificate]], checks: Checks) -> None:
+    """A self-issued certificate that came is a pinned one, whole."""
     for each in given:
-        if x509.names(each).issuer == x509.names(each).subject and each != top:
+        if x509.names(each).issuer == x509.names(each).subject and all(each != anchor for _, anchor in pinned):
             found = f"{x509.names(each).subject_text}, another certificate"
-            _refuse(EvidenceError(Code.X509_ROOT, found=found, wanted=x509.names(top).subject_text), "AK root", checks)
+            wanted = "a pinned root: " + (", ".join(root.name for root, _ in pinned) or "none")
+            _refuse(EvidenceError(Code.X509_ROOT, found=found, wanted=wanted), "AK root", checks)
 
 
 def _check_authorities(certificates: Sequence[Certificate], checks: Checks) -> None:
