@@ -8,7 +8,7 @@ from confide.attest.constraints import Constraints
 from confide.attest.evidence import Kind
 from confide.codes import Code
 from confide.errors import PolicyError
-from confide.policy.accept import snp
+from confide.policy.accept import az_snp_vtpm, snp, tpm
 
 
 class AcceptKind(Protocol):
@@ -29,6 +29,8 @@ class AcceptKind(Protocol):
 
 KINDS: Mapping[Kind, AcceptKind] = {
     Kind.SNP: snp,
+    Kind.TPM: tpm,
+    Kind.AZ_SNP_VTPM: az_snp_vtpm,
 }
 
 
