@@ -22,7 +22,8 @@ Made = Callable[[], dict[str, Any]]
 
 PROVENANCE = (
     "Made by scripts/vectors/tpm.py with the false clouds of confide-sim, whose private keys are public (sim/make_tpm_assets.py); "
-    "every certificate says SIMULATED. ECDSA signatures are random, so signed inputs are kept from the committed file and verified again."
+    "every certificate says SIMULATED. ECDSA signatures are random, so signed inputs are kept from the committed file and verified "
+    "again."
 )
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
