@@ -1,4 +1,4 @@
-"""Operations of vectors/07e-tpm.json: `tpm.parse`, `tpm.authenticate`, `tpm.validate`. Structures and certificates are hex."""
+"""Operations of vectors/07e-tpm.json: `tpm.parse`, `tpm.authenticate`, `tpm.validate`, `tpm.bound`. Bytes are hex."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from confide.attest.evidence import Endorsements, Evidence, Kind, Root
 from confide.attest.tpm.ak import Authority
 from confide.attest.tpm.claims import TpmClaims
 from confide.attest.tpm.instance import Instance
+from confide.attest.tpm.keyset import require_named
 from confide.attest.tpm.platform import Platform, Technology
 from confide.attest.tpm.quote import Attest, parse_attest, parse_signature
 from confide.attest.tpm.validate import TpmConstraints, validate
@@ -143,8 +144,16 @@ def _constraints(given: dict[str, Any]) -> TpmConstraints:
     return TpmConstraints(**read(given))
 
 
+def _bound(given: dict[str, Any]) -> dict[str, Any]:
+    """The keyset's name for the attestation key, or null."""
+    named = given["named"]
+    require_named(bytes.fromhex(given["key"]), named=None if named is None else bytes.fromhex(named), checks=Checks())
+    return {}
+
+
 OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "tpm.parse": _parse,
     "tpm.authenticate": _authenticate,
     "tpm.validate": _validate,
+    "tpm.bound": _bound,
 }

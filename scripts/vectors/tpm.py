@@ -283,7 +283,7 @@ def build(previous: dict[str, Any] | None) -> dict[str, Any]:
         "spec": "spec/07e-tpm.md",
         "generator": "scripts/vectors/tpm.py",
         "provenance": PROVENANCE,
-        "cases": [*_parsed(), *_authenticated(kept), *_validated()],
+        "cases": [*_parsed(), *_authenticated(kept), *_validated(), *_bound()],
     }
 
 
@@ -320,6 +320,12 @@ def _validated() -> Iterator[Case]:
     alone = shown({})
     alone["constraints"] = {"pcrs": "unsafe_ignored"}
     yield reject("tpm-validate-reject-a-host-that-is-not-trusted", "TPM-24", "tpm.validate", alone, Code.TPM_HOST_TRUSTED)
+
+
+def _bound() -> Iterator[Case]:
+    yield accept("tpm-bound-accept-named", "TPM-31", "tpm.bound", {"key": ONE, "named": ONE})
+    for what, named in (("another-key", ZERO), ("no-key", None), ("a-part", ONE[:32])):
+        yield reject(f"tpm-bound-reject-{what}", "TPM-31", "tpm.bound", {"key": ONE, "named": named}, Code.TPM_KEYSET)
 
 
 def slug(what: str) -> str:

@@ -402,6 +402,7 @@ class Code(Enum):
         "the TPM belongs to the host, and the policy does not say that this is enough",
     )
     TPM_INSTANCE = ("tpm.instance", Exit.POLICY, Remedy.STOP, "the policy does not list this project, zone or instance")
+    TPM_KEYSET = ("tpm.keyset", Exit.EVIDENCE, Remedy.STOP, "the keyset does not name the attestation key that signed the quote")
     TPM_USAGE = ("tpm.usage", Exit.EVIDENCE, Remedy.STOP, "the certificate is not one for a key of a TPM")
     TPM_EXTENSION = ("tpm.extension", Exit.EVIDENCE, Remedy.STOP, "the extension about the virtual machine does not decode")
     TPM_PRODUCTION = ("tpm.production", Exit.EVIDENCE, Remedy.STOP, "the certificate says that the TPM is not a production one")
