@@ -1,6 +1,7 @@
 """Cases of Azure's confidential VMs."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from conformance.kinds import intel, quotes, snp, tdx, tpm
 from conformance.kinds.case import Adapter, Case, File, Parts, require_inputs, require_nonce
 
 EVIDENCE = {"hcl-report", "tpm-attest", "tpm-signature", "pcrs", "td-quote", "event-log"}
+_QUOTE = {"attest": "tpm-attest", "signature": "tpm-signature"}
 _SKIP = Ignored.UNSAFE_IGNORED
 RECORDED_V1: dict[Kind, Constraints] = {
     Kind.AZ_SNP_VTPM: AzureSnpConstraints(pcrs=_SKIP, snp=snp.RECORDED_V1),
@@ -32,11 +34,31 @@ def sort(files: Sequence[File]) -> Parts:
             endorsements |= intel.unwrap_collateral(file.data)
         elif file.role == "td-quote":
             evidence[file.role] = intel.unwrap_quote(file.data)
+        elif file.role == "attestation-json":
+            parts = from_json(json.loads(file.data))
+            evidence |= parts.evidence
+            endorsements |= parts.endorsements
         elif file.role in EVIDENCE:
             evidence[file.role] = file.data
         else:
             endorsements |= snp.sort([file]).endorsements
     return Parts(quotes.settled(evidence, attest="tpm-attest", signature="tpm-signature"), endorsements)
+
+
+def from_json(value: Any) -> Parts:
+    """Trustee's and attestation-rs's objects: HCL report, quotes and VCEK as base 64, hex, PEM or lists of numbers."""
+    found = quotes.from_json(value).evidence
+    evidence = {_QUOTE.get(role, role): data for role, data in found.items()}
+    endorsements: dict[str, bytes] = {}
+    for name, member in quotes.members(value):
+        data = quotes.member_octets(member)
+        if data is not None and data[:4] == b"HCLA":
+            evidence["hcl-report"] = data
+        elif data is not None and name == "td_quote":
+            evidence["td-quote"] = data
+        elif isinstance(member, str) and name in {"vcek", "vlek"}:
+            endorsements[name] = member.encode() if "-----BEGIN" in member else quotes.octets(member)
+    return Parts(evidence, endorsements)
 
 
 def judge(claims: Claims, case: Case, checks: Checks) -> None:

@@ -23,11 +23,14 @@ from conformance.kinds.case import Parts
 from conformance.reports import from_protobuf, wire_fields
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_MESSAGES = {"message", "attest", "attest_data", "attestation_data", "quote", "quote_message", "quoted", "tpms_attest", "raw_quote"}
-_SIGNATURES = {"signature", "sig", "raw_sig", "quote_signature", "tpmt_signature"}
+_ROLES: Mapping[str, str] = {
+    **dict.fromkeys(("message", "attest", "attest_data", "attestation_data", "tpms_attest"), "attest"),
+    **dict.fromkeys(("quote", "quote_message", "quoted", "raw_quote"), "attest"),
+    **dict.fromkeys(("signature", "sig", "raw_sig", "quote_signature", "tpmt_signature"), "signature"),
+    **dict.fromkeys(("ak_pub", "ak_public", "tpmt_public", "ak_public_area"), "ak-public"),
+    **dict.fromkeys(("event_log", "eventlog", "tcg_event_log", "tcg_eventlog"), "event-log"),
+}
 _PCRS = {"pcrs", "pcr", "pcr_data", "pcr_values"}
-_PUBLICS = {"ak_pub", "ak_public", "tpmt_public", "ak_public_area"}
-_LOGS = {"event_log", "eventlog", "tcg_event_log", "tcg_eventlog"}
 _SIZES = dict(BANKS.values())
 _BARE = {256, 384, 512}  # bytes of an RSA signature
 
@@ -68,20 +71,14 @@ def from_json(value: Any) -> Parts:
     evidence: dict[str, bytes] = {}
     chain: list[bytes] = []
     values: list[Any] = []
-    for name, member in _members(value):
-        text = isinstance(member, str)
-        if name in _MESSAGES and text:
-            evidence["attest"] = octets(member)
-        elif name in _SIGNATURES and text:
-            evidence["signature"] = octets(member)
-        elif name in _LOGS and text:
-            evidence["event-log"] = octets(member)
-        elif name in _PUBLICS and text and _is_public(octets(member)):
-            evidence["ak-public"] = octets(member)
-        elif name in _PCRS:
+    for name, member in members(value):
+        data = member_octets(member)
+        if name in _PCRS:
             values.append(member)
         elif "cert" in name and not name.startswith("ek"):
             chain += list(_certificates(member))
+        elif data is not None and name in _ROLES and (_ROLES[name] != "ak-public" or _is_public(data)):
+            evidence[_ROLES[name]] = data
     if values:
         evidence["pcrs"] = json.dumps(values[0]).encode()
     endorsements = {"ak-cert": chain[0]} if chain else {}
@@ -109,6 +106,24 @@ def octets(text: str) -> bytes:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except binascii.Error:
         return text.encode()
+
+
+def member_octets(member: Any) -> bytes | None:
+    """Text as `octets`, a list of numbers as bytes; None for anything else."""
+    if isinstance(member, str):
+        return octets(member)
+    if isinstance(member, list) and len(member) > 8 and all(isinstance(byte, int) and 0 <= byte < 256 for byte in member):
+        return bytes(member)
+    return None
+
+
+def members(value: Any) -> Iterator[tuple[str, Any]]:
+    """Names, in one spelling, and values of all members at any depth."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in items:
+        yield str(name).lower().replace("-", "_"), member
+        if not isinstance(member, list) or not member or not isinstance(member[0], int):
+            yield from members(member)
 
 
 def armour(der: bytes) -> bytes:
@@ -166,13 +181,6 @@ def _numbers(data: bytes, inside: int) -> dict[int, int]:
 
 def _bytes(data: bytes) -> dict[int, bytes]:
     return {number: value for number, value in wire_fields(data) if isinstance(value, bytes)}
-
-
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for name, member in items:
-        yield str(name).lower().replace("-", "_"), member
-        yield from _members(member)
 
 
 def _certificates(value: Any) -> Iterator[bytes]:
