@@ -18,8 +18,8 @@ GLOBAL_VARIABLE = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
 
 
 def covers(event: Event, algorithm: Algorithm) -> bool:
-    """Whether the event's digest is over its whole data, as it is for EV_SEPARATOR, EV_EFI_VARIABLE_DRIVER_CONFIG, EV_EFI_ACTION and
-    EV_EFI_GPT_EVENT (PC Client Platform Firmware Profile 1.06, table "Event Types"), and mostly not for EV_IPL."""
+    """Whether the event's digest is over its whole data, as it is for EV_SEPARATOR, EV_EFI_VARIABLE_DRIVER_CONFIG and EV_EFI_ACTION
+    (PC Client Platform Firmware Profile 1.06, section 10.4.1, table "Events"), and mostly not for EV_IPL."""
     digest = event.digests.get(algorithm)
     return digest is not None and algorithm in HASHES and hmac.compare_digest(HASHES[algorithm](event.data).digest(), digest)
 

@@ -1,8 +1,8 @@
 """From events to registers: each digest is extended in order, `register = H(register || digest)`.
 
 EV_NO_ACTION events are informational and extend nothing (TCG PC Client Platform Firmware Profile 1.06, section 10.4.5), but one of
-them may say at which locality the TPM was started, which decides where PCR 0 begins (section 10.4.5.3, "StartupLocality"). It counts
-only before PCR 0 is extended: behind that it would make everything before it vanish from the replay.
+them may say at which locality the TPM was started, which decides where PCR 0 begins (section 10.4.5.3, "StartupLocality"). It
+counts only before PCR 0 is extended: behind that it would make everything before it vanish from the replay.
 """
 
 import hashlib
