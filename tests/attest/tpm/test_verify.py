@@ -192,6 +192,11 @@ ITEMS: list[tuple[str, Code, dict[str, bytes | None]]] = [
     ("an HMAC", Code.TPM_SCHEME, {"signature": bytes.fromhex("0005000b0000")}),
     ("a signature with SHA-1", Code.TPM_SCHEME, {"signature": bytes.fromhex("00180004000000000000")}),
     ("a signature of zeros", Code.TPM_SIGNATURE, {"signature": bytes.fromhex("0018000b0001000001 00".replace(" ", ""))}),
+    (
+        "RSASSA by an ECC key without a public area",
+        Code.TPM_SIGNATURE,
+        {"signature": bytes.fromhex("0014000b000101"), "ak-public": None},
+    ),
     ("RSASSA by an ECC key", Code.TPM_SCHEME, {"signature": bytes.fromhex("0014000b000101")}),
     ("a signature with bytes behind it", Code.TPM_STRUCTURE, {"signature": bytes.fromhex("0018000b00010100010100")}),
     ("PCRs that are no JSON", Code.TPM_STRUCTURE, {"pcrs": b"\x00"}),
@@ -307,6 +312,23 @@ def test_a_certified_key_is_long_enough(size: int) -> None:
     public = x509.spki(rsa.generate_private_key(65537, size))
     with refused(Code.TPM_KEY):
         genuine(endorsements=leaf(public_key=public))
+
+
+def test_a_certified_key_decodes() -> None:
+    public = x509.spki(OTHER)
+    with refused(Code.TPM_KEY):
+        genuine(endorsements=leaf(public_key=public[:-1] + bytes((public[-1] ^ 1,))))
+
+
+def test_an_rsa_public_area_holds_an_rsa_key() -> None:
+    public = tpm_structures.public(tpm(AZURE).key)
+    with refused(Code.TPM_KEY):
+        genuine(AZURE, items={"ak-public": public[:18] + (4).to_bytes(4) + public[22:]})  # an even exponent
+
+
+@pytest.mark.parametrize("indexes", [(0, 4), (4,)])
+def test_claims_of_few_pcrs_tell_nothing_of_others(indexes: tuple[int, ...]) -> None:
+    assert [name for name, _ in genuine(indexes=indexes).measurements] == [f"pcr{index}" for index in indexes]
 
 
 def test_a_certified_key_is_rsa_or_ecc() -> None:

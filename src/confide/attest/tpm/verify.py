@@ -113,9 +113,7 @@ def replay_log(items: Mapping[str, bytes], bank: int, pcrs: Mapping[int, bytes],
         checks.skip("event log", "none was given: PCRs are compared, not what led to them")
         return None
     log = eventlog.parse_event_log(items["event-log"])
-    algorithm = next((each for each in eventlog.Algorithm if each == bank), None)
-    if algorithm is None:
-        raise EvidenceError(Code.EVENTLOG_ALGORITHM, found=f"bank {bank:#x}", wanted="a known one")
+    algorithm = eventlog.Algorithm(bank)  # `require_pcrs` gives known banks only
     found, unexplained = eventlog.replay(log, algorithm), []
     for index, value in pcrs.items():
         if index in found or index in FIRMWARE_PCRS:
