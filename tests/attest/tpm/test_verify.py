@@ -405,16 +405,24 @@ def test_secure_boot_that_is_off_is_read() -> None:
     assert genuine(one=device).platform.secure_boot is False
 
 
+SEV_SNP = b"GCE NonHostInfo\x00\x04" + bytes(15)
+VERSION = "GCE Virtual Firmware v1\x00".encode("utf-16-le")
 UNBELIEVED: list[tuple[str, tuple[Event, ...]]] = [
-    ("words that the digest does not cover", (Event(0, 0x11, b"GCE NonHostInfo\x00\x04" + bytes(15), said=b"other"),)),
+    ("words that the digest does not cover", (Event(0, 0x11, SEV_SNP, said=b"other"),)),
     ("an unknown technology", (Event(0, 0x11, b"GCE NonHostInfo\x00\x09" + bytes(15)),)),
     ("a technology of another length", (Event(0, 0x11, b"GCE NonHostInfo\x00\x04"),)),
-    ("a technology twice", (Event(0, 0x11, b"GCE NonHostInfo\x00\x04" + bytes(15)),) * 2),
-    ("a technology after the separator", (Event(0, 0x04, bytes(4)), Event(0, 0x11, b"GCE NonHostInfo\x00\x04" + bytes(15)))),
-    ("a technology in another register", (Event(1, 0x11, b"GCE NonHostInfo\x00\x04" + bytes(15)),)),
+    ("two technologies", (Event(0, 0x11, SEV_SNP), Event(0, 0x11, b"GCE NonHostInfo\x00\x00" + bytes(15)))),
+    ("a technology in another register", (Event(1, 0x11, SEV_SNP),)),
     ("a version that is no number", (Event(0, 0x08, "GCE Virtual Firmware vX\x00".encode("utf-16-le")),)),
+    ("a version whose digest is of other words", (Event(0, 0x08, VERSION, said=b"other"),)),
+    ("a version twice", (Event(0, 0x08, VERSION), Event(0, 0x08, VERSION))),
+    ("a version after the separator, whose type is hidden", (Event(0, 0x0D, bytes(4)), Event(0, 0x08, VERSION))),
     ("Secure Boot of another value", (Event(7, 0x80000001, tpm_structures.efi_variable("SecureBoot", b"\x02")),)),
     ("Secure Boot in another register", (Event(5, 0x80000001, tpm_structures.efi_variable("SecureBoot", b"\x01")),)),
+    (
+        "Secure Boot on, extended by software after firmware said off",
+        tuple(Event(7, 0x80000001, tpm_structures.efi_variable("SecureBoot", bytes((value,)))) for value in (0, 1)),
+    ),
     ("another variable", (Event(7, 0x80000001, tpm_structures.efi_variable("SetupMode", b"\x01")),)),
 ]
 
