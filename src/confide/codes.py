@@ -328,6 +328,9 @@ class Code(Enum):
     TDX_CONFIG = ("tdx.config", Exit.POLICY, Remedy.STOP, "the policy does not list MRCONFIGID, MROWNER or MROWNERCONFIG")
     TDX_TEE_TCB_SVN = ("tdx.tee_tcb_svn", Exit.POLICY, Remedy.STOP, "TEE_TCB_SVN is below the minimum")
     TDX_EVENT_LOG = ("tdx.event_log", Exit.EVIDENCE, Remedy.STOP, "the event log does not lead to the measurement registers")
+    TDX_EVENT = ("tdx.event", Exit.POLICY, Remedy.STOP, "the policy does not list a measured event, or no event log proves them")
+    TDX_SECURE_BOOT = ("tdx.secure_boot", Exit.POLICY, Remedy.STOP, "no event log proves that Secure Boot is on")
+    TDX_VMID = ("tdx.vmid", Exit.POLICY, Remedy.STOP, "the report is of an inner VM of a partitioned TD")
 
     EVENTLOG_MALFORMED = ("eventlog.malformed", Exit.EVIDENCE, Remedy.STOP, "the event log does not decode")
     EVENTLOG_TOO_LARGE = ("eventlog.too_large", Exit.EVIDENCE, Remedy.STOP, "the event log exceeds its bounds")
