@@ -33,7 +33,8 @@ class TdxConstraints(IntelConstraints):
 
     Attributes:
         mr_tds: MRTD is one of these; `Ignored` accepts any.
-        rtmrs: for each of RTMR0 to RTMR3 the accepted values, or None where the policy names none.
+        rtmrs: for each of RTMR0 to RTMR3 the accepted values, or None where the policy names none. MRTD is the firmware alone: what
+            it booted stands in RTMR1 and RTMR2, which is why a policy file must name them.
         rtmr_events: for each of them the digests that may have been extended, in any order; proven by an event log.
         secure_boot: an event log must prove that firmware had it on.
         mr_config_ids, mr_owners, mr_owner_configs: of the host's launch, None where not named.
@@ -47,7 +48,7 @@ class TdxConstraints(IntelConstraints):
     """
 
     mr_tds: Digests | Ignored = ()
-    rtmrs: tuple[Digests | None, ...] = (None,) * RTMRS
+    rtmrs: tuple[Digests | Ignored | None, ...] = (None,) * RTMRS
     rtmr_events: tuple[Digests | None, ...] = (None,) * RTMRS
     secure_boot: bool = False
     mr_config_ids: Digests | None = None
@@ -66,6 +67,11 @@ class TdxConstraints(IntelConstraints):
     def references(self) -> int | None:
         """How many MRTDs are listed."""
         return None if isinstance(self.mr_tds, Ignored) else len(self.mr_tds)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The members that are switched off, single registers among them."""
+        return (*super().ignored, *(f"rtmr{index}" for index, allowed in enumerate(self.rtmrs) if isinstance(allowed, Ignored)))
 
 
 def validate(claims: TdxClaims, constraints: TdxConstraints, *, checks: Checks) -> None:
@@ -166,7 +172,10 @@ def _guest(report: TdReport, constraints: TdxConstraints, checks: Checks) -> Non
     else:
         listed(report.mr_td, constraints.mr_tds, Code.TDX_MR_TD, "MRTD", checks)
     for index, (found, allowed) in enumerate(zip(report.rtmrs, constraints.rtmrs, strict=True)):
-        listed(found, allowed, Code.TDX_RTMR, f"RTMR{index}", checks)
+        if isinstance(allowed, Ignored):
+            checks.relax(f"rtmr{index}", f"whatever was measured into RTMR{index} is accepted")
+        elif allowed is not None or constraints.rtmr_events[index] is None:
+            listed(found, allowed, Code.TDX_RTMR, f"RTMR{index}", checks)
     for found, allowed, title in (
         (report.mr_config_id, constraints.mr_config_ids, "MRCONFIGID"),
         (report.mr_owner, constraints.mr_owners, "MROWNER"),
@@ -188,3 +197,5 @@ def _events(claims: TdxClaims, constraints: TdxConstraints, checks: Checks) -> N
         on = None if events is None else eventlog.secure_boot(events, Algorithm.SHA384)
         shown = "not proven" if on is None else "on" if on else "off"
         rule(checks, on is True, Code.TDX_SECURE_BOOT, "Secure Boot", shown, "on")
+    else:
+        checks.skip("Secure Boot", "the policy does not ask for it")
