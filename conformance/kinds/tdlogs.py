@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from confide.attest.dcap.quote import INTEL_QE_VENDOR
@@ -44,7 +44,7 @@ def unwrap_log(data: bytes) -> bytes:
     return plain if inner is None else unwrap_log(inner)
 
 
-def from_events(events: list[Mapping[str, Any]]) -> bytes:
+def from_events(events: Sequence[Mapping[str, Any]]) -> bytes:
     """dstack's events as TCG_PCR_EVENT2 of measurement registers 1 to 4. What its runtime extends stays with its digest; digests
     that it leaves out are made from name and payload as its guest agent does."""
     log = struct.pack("<II20xI", 1, 3, len(SPEC_ID)) + SPEC_ID

@@ -3,7 +3,7 @@
 1. Read the quote, and the TD's report in it: `dcap.read_quote`, `layout.parse_body`.
 2. Chain, revocation, signatures, TCB collateral and TCB status: `dcap.authenticate_quote`.
 3. The CCEL table, where it came, is one of TDX: `eventlog.parse_ccel`.
-4. The event log, where it came, leads to RTMR0 to RTMR3: `_replay`.
+4. The event log, where it came, leads to RTMR0 to RTMR3: `replay_registers`.
 
 A log that does not lead there refuses: nothing in it could be believed. RTMR3 is not the firmware's to extend, so a log may be
 silent about it; about the others it may be only where they are zero. Without a log the registers stand for themselves. Left to
@@ -47,7 +47,7 @@ def authenticate(
     )
     if "ccel-table" in evidence.items:
         eventlog.parse_ccel(evidence.items["ccel-table"])  # step 3
-    events = _replay(evidence.items.get("event-log"), report, checks)
+    events = replay_registers(evidence.items.get("event-log"), report, checks)
     checks.conclude()
     return claims_of(proven, report, kind=Kind.TDX, replayed=events != NOTHING, events=events)
 
@@ -88,7 +88,7 @@ def claims_of(
     )
 
 
-def _replay(data: bytes | None, report: TdReport, checks: Checks) -> tuple[Events | None, ...]:
+def replay_registers(data: bytes | None, report: TdReport, checks: Checks) -> tuple[Events | None, ...]:
     """Step 4: CC measurement registers 1 to 4 are RTMR0 to RTMR3; an event of any other register leads to nothing signed."""
     if data is None:
         checks.skip("event log", "none was given: the registers are compared, not what led to them")
