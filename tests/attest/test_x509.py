@@ -150,7 +150,7 @@ SHA256, SHA384, SHA3 = (der.seq(der.oid(f"2.16.840.1.101.3.4.2.{number}"), der.n
         (pss(SHA384, SHA384, 48, function="1.2.3"), f"{PSS} with unknown parameters"),
         (der.seq(der.oid(PSS)), f"{PSS} with unknown parameters"),
         (der.seq(der.oid(PSS), der.seq()), "RSASSA-PSS, sha1, MGF1 sha1, salt 20"),
-        (der.seq(der.oid("ECDSA, SHA-384")), "1.2.840.10045.4.3.3"),
+        (der.seq(der.oid("1.2.840.10045.4.3.3")), "ECDSA, SHA-384"),
     ],
 )
 def test_signature_algorithms_are_told_apart_by_every_parameter(identifier: bytes, name: str) -> None:

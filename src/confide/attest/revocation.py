@@ -5,7 +5,7 @@ Left to others: loading them (`x509.py`) and fetching them (`collateral`).
 
 import functools
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -77,12 +77,12 @@ def check_list_windows(
 ) -> None:
     """Every list used holds at `now` and is as fresh as wanted (RFC 5280 sections 5.1.2.4 and 5.1.2.5)."""
     for crl in lists:
-        _check_crl_window(crl, now=now, max_age=revocation.max_age, title=_title(issuer), checks=checks)
+        _check_crl_window(crl, now=now, revocation=revocation, title=_title(issuer), checks=checks)
 
 
 def expiry(crl: RevocationList, revocation: Revocation) -> datetime:
-    """Until when a list counts: its nextUpdate, or the end of the age that is allowed, whichever comes first."""
-    end = crl.next_update_utc or crl.last_update_utc  # a list without nextUpdate has been refused
+    """Until when a list counts: its nextUpdate and the grace, or the end of the age that is allowed, whichever comes first."""
+    end = revocation.extended(crl.next_update_utc or crl.last_update_utc)  # a list without nextUpdate has been refused
     if revocation.max_age is None or revocation.max_age >= end - crl.last_update_utc:
         return end
     return crl.last_update_utc + revocation.max_age
@@ -118,8 +118,9 @@ def _check_crl(crl: RevocationList, issuer: Certificate, *, title: str, checks: 
     _check_crl_extensions(crl, title=title, checks=checks)
 
 
-def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta | None, title: str, checks: Checks) -> None:
-    start, end = crl.last_update_utc, crl.next_update_utc
+def _check_crl_window(crl: RevocationList, *, now: datetime, revocation: Revocation, title: str, checks: Checks) -> None:
+    start, own, max_age = crl.last_update_utc, crl.next_update_utc, revocation.max_age
+    end = None if own is None else revocation.extended(own)
     found = now.isoformat()
     checks.require(
         now >= start,
@@ -138,6 +139,8 @@ def _check_crl_window(crl: RevocationList, *, now: datetime, max_age: timedelta 
         wanted=wanted,
         error=CollateralError,
     )
+    if own is not None and end is not None and own < now <= end:
+        checks.relax("collateral_grace", f"the {title} ended at {own.isoformat()} and is used for a while")
     if max_age is not None:
         checks.require(
             now - start <= max_age,

@@ -64,10 +64,18 @@ _filters = threading.Lock()  # `warnings.catch_warnings` changes the whole proce
 
 @dataclass(frozen=True)
 class Revocation:
-    """How revocation is applied: required by default, and at any age inside the list's own window unless `max_age` says less."""
+    """How revocation is applied: required by default, and at any age inside the list's own window unless `max_age` says less.
+
+    `grace`: how long lists and TCB data count after their end; shown as a relaxation wherever it is made use of.
+    """
 
     required: bool = True
     max_age: timedelta | None = None
+    grace: timedelta = timedelta()
+
+    def extended(self, end: datetime) -> datetime:
+        """`end`, and the grace behind it; the end of the calendar is never passed."""
+        return end + min(self.grace, datetime.max.replace(tzinfo=end.tzinfo) - end)
 
 
 def load_certificate(data: bytes) -> Certificate:

@@ -42,10 +42,11 @@ class BodyType(IntEnum):
     SGX = 1
     TD_10 = 2
     TD_15 = 3
+    TD_15_EX = 4  # with the history of service TDs
 
 
-BODY_SIZES = {BodyType.SGX: REPORT_SIZE, BodyType.TD_10: 584, BodyType.TD_15: 648}
-_TEES = {BodyType.SGX: TeeType.SGX, BodyType.TD_10: TeeType.TDX, BodyType.TD_15: TeeType.TDX}
+BODY_SIZES = {BodyType.SGX: REPORT_SIZE, BodyType.TD_10: 584, BodyType.TD_15: 648, BodyType.TD_15_EX: 885}
+_TEES = {each: TeeType.SGX if each is BodyType.SGX else TeeType.TDX for each in BodyType}
 
 
 class Certification(IntEnum):
@@ -122,10 +123,10 @@ def _require_header(version: int, key_type: int, tee_type: int, vendor: bytes, t
     if version not in VERSIONS:
         raise EvidenceError(Code.DCAP_VERSION, found=f"version {version}", wanted=wanted)
     checks.require(True, Code.DCAP_VERSION, "quote version", found=str(version), wanted=wanted)
-    found = TeeType.SGX if version == 3 else tee_type  # reserved in version 3, which is SGX's (QuoteLibReference table 3)
-    if found != tee:
-        raise EvidenceError(Code.DCAP_TEE_TYPE, found=f"{found:#x}", wanted=f"{tee:#x} ({tee.name})")
-    checks.require(True, Code.DCAP_TEE_TYPE, "TEE type", found=f"{found:#x}", wanted=tee.name)
+    # Version 3 is SGX's: what is the TEE type later is reserved there, and zero (QuoteLibReference table 3).
+    if tee_type != tee or (version == 3 and tee is not TeeType.SGX):
+        raise EvidenceError(Code.DCAP_TEE_TYPE, found=f"{tee_type:#x} in version {version}", wanted=f"{tee:#x} ({tee.name})")
+    checks.require(True, Code.DCAP_TEE_TYPE, "TEE type", found=f"{tee_type:#x}", wanted=tee.name)
     if key_type != ECDSA_P256:
         raise EvidenceError(Code.DCAP_KEY_TYPE, found=str(key_type), wanted="2, ECDSA P-256")
     checks.require(True, Code.DCAP_KEY_TYPE, "attestation key type", found="ECDSA P-256", wanted="ECDSA P-256")

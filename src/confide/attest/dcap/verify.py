@@ -43,6 +43,7 @@ from confide.errors import CollateralError, EvidenceError
 
 IDS = {TeeType.SGX: ("SGX", "QE"), TeeType.TDX: ("TDX", "TD_QE")}  # PCS API: `id` of TCB info and of the identity
 COLLATERAL = ("tcb-info", "tcb-info-chain", "qe-identity", "qe-identity-chain")
+BESIDE = (("pck-chain",), ("pck-chain", "pck-crl-chain"))  # where a chain may come from; with a leaf, its CA's suffices
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # NIST SP 800-186
 
 
@@ -133,13 +134,19 @@ def authenticate_quote(
 
 
 def _given(quote: Quote, items: Mapping[str, bytes]) -> tuple[Certificate, ...]:
-    """The chain in the quote, or the one beside it where the quote carries an encrypted PPID only."""
-    if quote.certification_type == Certification.PCK_CHAIN:
+    """The chain in the quote; or the one beside it where the quote carries a leaf, or the means to ask for one (types 1 to 3, 7).
+
+    A leaf in the quote is the one that counts: another one beside it refuses (`chain`).
+    """
+    kind = quote.certification_type
+    if kind == Certification.PCK_CHAIN:
         return x509.load_certificates(quote.certification.rstrip(b"\x00"))
-    if "pck-chain" in items:
-        return x509.load_certificates(items["pck-chain"])
-    found = f"certification data of type {quote.certification_type}, and no chain beside it"
-    raise EvidenceError(Code.DCAP_CERTIFICATION, found=found, wanted="type 5, or the collateral pck-chain")
+    own = x509.load_certificates(quote.certification.rstrip(b"\x00")) if kind == Certification.PCK_LEAF else ()
+    role = next((role for role in BESIDE[kind == Certification.PCK_LEAF] if role in items), None)
+    if kind not in set(Certification) - {Certification.QE_REPORT} or role is None:
+        found = f"certification data of type {kind}" + ("" if role else ", and no chain beside it")
+        raise EvidenceError(Code.DCAP_CERTIFICATION, found=found, wanted="type 5, or the collateral pck-chain")
+    return tuple(dict.fromkeys((*own, *x509.load_certificates(items[role]))))
 
 
 # --- 3: revocation ----------------------------------------------------------------------------------------------------------------
@@ -158,13 +165,23 @@ def _revocation(
 ) -> _Lists:
     (leaf, intermediate, _) = chain.named
     signers = () if collateral is None else collateral.signers
-    roots_list = x509.load_crls(items["root-crl"]) if "root-crl" in items else ()
-    pck_list = x509.load_crls(items["pck-crl"]) if "pck-crl" in items else ()
+    roots_list, pck_list = _lists(items, "root-crl", chain.anchor), _lists(items, "pck-crl", chain.intermediate)
     root = check_revocation(
         (intermediate, *signers), roots_list, issuer=chain.anchor, required=required, checks=checks, algorithms=P256
     )
     pck = check_revocation((leaf,), pck_list, issuer=chain.intermediate, required=required, checks=checks, algorithms=P256)
     return _Lists(root, pck)
+
+
+def _lists(items: Mapping[str, bytes], role: str, issuer: Certificate) -> tuple[RevocationList, ...]:
+    """What came under a role; lists of others alone are collateral for another platform, not the lack of a list."""
+    if role not in items:
+        return ()
+    lists = x509.load_crls(items[role])
+    if not any(x509.issuer_of(crl) == issuer.subject for crl in lists):
+        found = f"{role}: {len(lists)} lists of other issuers"
+        raise CollateralError(Code.X509_CRL_MISSING, found=found, wanted=f"one of {x509.common_name(issuer)}")
+    return lists
 
 
 # --- 4, 5: signatures of the quote ------------------------------------------------------------------------------------------------
@@ -195,7 +212,10 @@ def _body(quote: Quote, checks: Checks) -> None:
 
 
 def _certificate_signed(certificate: Certificate, signature: bytes, data: bytes) -> bool:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except x509.UNREADABLE:
+        return False
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1) and _verifies(key, signature, data)
 
 
@@ -326,11 +346,12 @@ def _windows(
     if collateral is None:
         return
     for title, signed in (("TCB info", collateral.info), ("QE identity", collateral.identity)):
-        _window(signed, title, now, checks)
+        _window(signed, title, now, revocation, checks)
 
 
-def _window(signed: Signed, title: str, now: datetime, checks: Checks) -> None:
-    found = now.isoformat()
+def _window(signed: Signed, title: str, now: datetime, revocation: Revocation, checks: Checks) -> None:
+    """PCS API: from issueDate to nextUpdate, both of which belong to it, as in Intel's own library; and a grace that was asked."""
+    found, end = now.isoformat(), revocation.extended(signed.next_update)
     checks.require(
         now >= signed.issue_date,
         Code.DCAP_COLLATERAL_EARLY,
@@ -340,13 +361,15 @@ def _window(signed: Signed, title: str, now: datetime, checks: Checks) -> None:
         error=CollateralError,
     )
     checks.require(
-        now <= signed.next_update,
+        now <= end,
         Code.DCAP_COLLATERAL_EXPIRED,
         f"{title} nextUpdate",
         found=found,
-        wanted=f"until {signed.next_update.isoformat()}",
+        wanted=f"until {end.isoformat()}",
         error=CollateralError,
     )
+    if signed.next_update < now <= end:
+        checks.relax("collateral_grace", f"{title} ended at {signed.next_update.isoformat()} and is used for a while")
 
 
 def _bounds(
@@ -357,7 +380,7 @@ def _bounds(
     if collateral is not None:
         certificates += [certificate for _, certificate in collateral.signers]
         starts += [collateral.info.issue_date, collateral.identity.issue_date]
-        ends += [collateral.info.next_update, collateral.identity.next_update]
+        ends += [revocation.extended(signed.next_update) for signed in (collateral.info, collateral.identity)]
     used = (*lists.root, *lists.pck)
     starts += [each.not_valid_before_utc for each in certificates] + [crl.last_update_utc for crl in used]
     ends += [each.not_valid_after_utc for each in certificates] + [expiry(crl, revocation) for crl in used]
