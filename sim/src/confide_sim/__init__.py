@@ -6,6 +6,7 @@
 
 from confide.attest.evidence import Roots
 from confide.attest.snp.layout import Product
+from confide_sim import intel
 from confide_sim.amd import root
 from confide_sim.tpm import CLOUDS
 
@@ -14,4 +15,4 @@ __all__ = ["roots"]
 
 def roots() -> Roots:
     """Every false vendor root."""
-    return (*(root(product) for product in Product), *(cloud.pinned for cloud in CLOUDS))
+    return (*(root(product) for product in Product), *(cloud.pinned for cloud in CLOUDS), intel.root())
