@@ -33,3 +33,10 @@ class Claims:
     advisories: tuple[str, ...]
     not_before: datetime
     not_after: datetime
+
+    @property
+    def bound_key_sha256(self) -> bytes | None:
+        """SHA-256 of the SubjectPublicKeyInfo that signed this, where the keyset must name the key (spec/03-binding.md): a TPM's
+        attestation key, a GPU's leaf. None: the evidence is bound by what it carries alone.
+        """
+        return None

@@ -31,6 +31,11 @@ class AzureClaims(Claims):
     event_log_replayed: bool
     platform: Platform
 
+    @property
+    def bound_key_sha256(self) -> bytes:
+        """The vTPM's attestation key's."""
+        return self.ak_spki_sha256
+
 
 @dataclass(frozen=True)
 class AzureSnpClaims(AzureClaims):

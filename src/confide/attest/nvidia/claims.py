@@ -33,6 +33,11 @@ class NvidiaClaims(Claims):
     manifest_failures: tuple[ConfideError, ...] = field(repr=False)
 
     @property
+    def bound_key_sha256(self) -> bytes:
+        """The leaf key's."""
+        return self.leaf_key_sha256
+
+    @property
     def is_switch(self) -> bool:
         """An NVSwitch rather than a GPU."""
         return self.architecture.startswith("LS")

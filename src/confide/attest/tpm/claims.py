@@ -33,3 +33,8 @@ class TpmClaims(Claims):
     instance: Instance | None = field(repr=False)
     event_log_replayed: bool
     platform: Platform
+
+    @property
+    def bound_key_sha256(self) -> bytes:
+        """The attestation key's."""
+        return self.ak_spki_sha256
