@@ -27,6 +27,7 @@ from confide.attest.x509 import (
     names,
     serial_number,
     signature_name,
+    subject_of,
     told,
 )
 from confide.codes import Code
@@ -47,7 +48,7 @@ def check_revocation(
     Whether a list holds at a given time is left to `check_list_windows`.
     """
     name = common_name(issuer)
-    subject = issuer.subject
+    subject = subject_of(issuer)
     used = tuple(crl for crl in crls if issuer_of(crl) == subject)  # across string types: the signature decides
     if not used:
         _no_list(name, required, checks)

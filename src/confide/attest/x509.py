@@ -150,6 +150,12 @@ def serial_number(certificate: Certificate) -> int:
         return certificate.serial_number
 
 
+def subject_of(certificate: Certificate) -> x509.Name:
+    """The subject's name, decoded anew at each call."""
+    with _quietly():
+        return certificate.subject
+
+
 def issuer_of(crl: RevocationList) -> x509.Name:
     """The issuer's name, decoded anew at each call."""
     with _quietly():
@@ -299,7 +305,8 @@ def check_extensions(certificate: Certificate, *, title: str, checks: Checks, kn
 def signed_by(child: Certificate, issuer: Certificate) -> bool:
     """Whether the signature of `child` verifies with the key of `issuer`, whose subject it names. Equality is that of the bytes."""
     try:
-        child.verify_directly_issued_by(issuer)
+        with _quietly():
+            child.verify_directly_issued_by(issuer)
     except (InvalidSignature, *UNREADABLE):
         return False
     return True

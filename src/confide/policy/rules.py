@@ -19,6 +19,7 @@ from confide.codes import Code
 from confide.errors import PolicyError
 from confide.formats import dsse
 from confide.formats.fields import format_time
+from confide.policy import composite
 from confide.policy.accept import table
 from confide.policy.model import AcceptEntry, NodeRules, Origin, Policy, PoolRule
 from confide.policy.record import absorb
@@ -209,7 +210,7 @@ def _admission(policy: Policy, document: Document, claims: Sequence[Claims], *, 
         keyset=document.keyset,
         authority_key=key,
         now=now,
-        platform_id=claims[0].platform_id,
+        platform_id=composite.machine(claims).platform_id,
         places=policy.require.places,
         checks=checks,
     )

@@ -10,7 +10,7 @@ Steps, in the order in which a strict record meets them:
  2. the document is read: `attest.document`
  3. the evidence is genuine: vendor chain, revocation, signature, TCB: `_genuine`, `attest.verifiers`
  4. it is not simulated, unless the policy admits that: `rules.simulated`
- 5. it is bound to these keys, valid at `now`, and to the caller's nonce: `_bound`, `bound`
+ 5. it is one machine's, bound to these keys, valid at `now`, and to the caller's nonce: `_bound`, `bound`, `composite`
  6. the state of the TEE satisfies one `accept` entry, whole: `rules.accepted`
  7. the keyset has the wanted role, authority, configuration, software and isolation: `rules.node`
  8. key sharing, post-quantum and receipt keys are as required: `rules.requirements`
@@ -35,7 +35,7 @@ from confide.attest.verifiers import authenticate
 from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
-from confide.policy import bound, conclude, rules
+from confide.policy import bound, composite, conclude, rules
 from confide.policy.conclude import Verified
 from confide.policy.explanation import Explanation
 from confide.policy.instants import aware
@@ -244,8 +244,10 @@ def _vendors(policy: Policy | None, claims: tuple[Claims, ...], checks: Checks) 
 
 def _bound(document: Document, claims: tuple[Claims, ...], checks: Checks) -> Keyset:
     """Step 5."""
+    composite.primary(claims, checks=checks)
     for evidence, each in zip(document.evidence, claims, strict=True):
         bound.to_keyset(document, each, index=evidence.index, checks=checks)
+    composite.named_keys(document.evidence, claims, document.keyset, checks=checks)
     return document.keyset
 
 
@@ -259,6 +261,7 @@ def _judge(
 ) -> Verified | None:
     """Steps 7 to 11. Every rule runs, also in a lenient record where one before it failed."""
     keyset, run = document.keyset, record.run
+    run(Stage.POLICY, lambda checks: composite.wanted_pieces(policy, claims, checks=checks))
     run(Stage.POLICY, lambda checks: rules.node(policy.node, keyset, checks=checks))
     run(Stage.POLICY, lambda checks: rules.requirements(policy, keyset, checks=checks))
     run(Stage.POLICY, lambda checks: rules.models(policy, keyset, checks=checks))

@@ -1,7 +1,7 @@
 """The keyset names the attestation key; one that names none, or another, does not stand in."""
 
 import pytest
-from tests.attest.tpm.world import genuine, judge
+from tests.attest.tpm.world import genuine
 from tests.support import refused
 
 from confide.attest.checks import Checks
@@ -19,7 +19,3 @@ def test_a_key_that_the_keyset_names_is_accepted() -> None:
 def test_any_other_name_is_refused(named: bytes | None) -> None:
     with refused(Code.TPM_KEYSET):
         require_named(genuine().ak_spki_sha256, named=named, checks=Checks())
-
-
-def test_until_the_verdict_asks_it_is_told_as_not_checked() -> None:
-    assert "attestation key in the keyset" in {item.what for item in judge(genuine()).not_checked}

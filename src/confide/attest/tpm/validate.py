@@ -88,10 +88,6 @@ def validate(claims: TpmClaims, constraints: TpmConstraints, *, checks: Checks) 
 
 def validate_pcrs(bank: int, pcrs: Mapping[int, bytes], constraints: PcrConstraints, *, checks: Checks) -> None:
     """Bank and values: `tpm.bank`, `tpm.pcr`."""
-    # `policy.bound` does not call `keyset.require_named` yet: a verdict says so until it does.
-    checks.skip(
-        "attestation key in the keyset", "the binding that the quote carries is compared; the keyset's name for the key is not"
-    )
     names = ", ".join(HASHES[each][0] for each in constraints.banks if each in HASHES)
     found = BANKS[bank][0] if bank in BANKS else f"{bank:#x}"
     checks.require(bank in constraints.banks, Code.TPM_BANK, "PCR bank", found=found, wanted=names, error=PolicyError)

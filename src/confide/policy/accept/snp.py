@@ -16,8 +16,8 @@ from confide.attest.claims import Claims
 from confide.attest.constraints import Ignored
 from confide.attest.evidence import Kind
 from confide.attest.snp.claims import SnpClaims
-from confide.attest.snp.layout import PlatformInfo, Product, SigningKey, Tcb
-from confide.attest.snp.validate import BYTE_LISTS, SnpConstraints
+from confide.attest.snp.layout import GuestPolicy, PlatformInfo, Product, SigningKey, Tcb
+from confide.attest.snp.validate import BYTE_LISTS, HARDENING, SnpConstraints
 from confide.codes import Code
 from confide.errors import PolicyError
 from confide.formats.fields import Hex32
@@ -37,6 +37,10 @@ _Csp = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]{1,64}\Z")]
 
 
 _BITS = {bit.name.lower(): bit for bit in PlatformInfo if bit.name}
+_POLICY_BITS = {bit.name.lower(): bit for bit in HARDENING if bit.name}
+_PolicyBit = Literal["single_socket", "mem_aes_256_xts", "rapl_dis", "ciphertext_hiding_dram", "page_swap_disable"]
+_BitNumbers = Annotated[list[Annotated[int, Meta(ge=0, le=63)]], Meta(min_length=1, max_length=64)]
+_MASKS = ("launch_mit_vector", "current_mit_vector")
 _Bit = Literal["smt_en", "tsme_en", "ecc_en", "rapl_dis", "ciphertext_hiding_dram_en", "alias_check_complete", "tio_en"]
 
 
@@ -53,7 +57,11 @@ class _Accept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum_abi: Annotated[list[_Byte], Meta(min_length=2, max_length=2)] | UnsetType = UNSET
     minimum_guest_svn: _Word | UnsetType = UNSET
     smt: bool | UnsetType = UNSET
+    cxl: bool | UnsetType = UNSET
+    guest_policy: Annotated[list[_PolicyBit], _Some] | UnsetType = UNSET
     platform_info: Annotated[list[_Bit], _Some] | UnsetType = UNSET
+    launch_mit_vector: _BitNumbers | UnsetType = UNSET
+    current_mit_vector: _BitNumbers | UnsetType = UNSET
     allow_debug: _Skip | UnsetType = UNSET
     allow_migration: _Skip | UnsetType = UNSET
     host_data: Annotated[list[Hex32], _Some] | UnsetType = UNSET
@@ -88,6 +96,10 @@ def _value(name: str, value: Any) -> Any:
         return _minimum_tcb(value)
     if name == "platform_info":
         return reduce(or_, (_BITS[item] for item in value))
+    if name == "guest_policy":
+        return reduce(or_, (_POLICY_BITS[item] for item in value))
+    if name in _MASKS:
+        return reduce(or_, (1 << number for number in value))
     if name == "signing_keys":
         return tuple(SigningKey[item.upper()] for item in value)
     return tuple(value) if isinstance(value, list) else value
@@ -134,7 +146,15 @@ def observed(claims: Claims) -> dict[str, Any]:
         members["author_key_digests"] = [report.author_key_digest.hex()]
     if claims.csp_id is not None:
         members["csp_ids"] = [claims.csp_id]
+    asked = [name for name, bit in _POLICY_BITS.items() if report.policy & bit]
+    if asked:
+        members["guest_policy"] = asked
+    members |= {name: _bit_numbers(vector) for name in _MASKS if (vector := getattr(report, name))}
     return members | {"minimum_tcb": {product.value: minimum}}
+
+
+def _bit_numbers(vector: int) -> list[int]:
+    return [number for number in range(64) if vector >> number & 1]
 
 
 def as_snp(claims: Claims) -> SnpClaims:
