@@ -206,6 +206,9 @@ class Code(Enum):
     SNP_MIGRATION = ("snp.migration", Exit.EVIDENCE, Remedy.STOP, "POLICY allows a migration agent")
     SNP_REPORT_ID_MA = ("snp.report_id_ma", Exit.EVIDENCE, Remedy.STOP, "REPORT_ID_MA names a migration agent")
     SNP_SMT = ("snp.smt", Exit.POLICY, Remedy.STOP, "POLICY allows SMT")
+    SNP_CXL = ("snp.cxl", Exit.POLICY, Remedy.STOP, "the guest's policy allows memory or devices behind CXL")
+    SNP_GUEST_POLICY = ("snp.guest_policy", Exit.POLICY, Remedy.STOP, "the guest did not ask for a protection that is required")
+    SNP_MIT_VECTOR = ("snp.mit_vector", Exit.POLICY, Remedy.STOP, "a required mitigation is not in place")
     SNP_PLATFORM_INFO = ("snp.platform_info", Exit.POLICY, Remedy.STOP, "PLATFORM_INFO lacks a required bit")
     SNP_GUEST_SVN = ("snp.guest_svn", Exit.POLICY, Remedy.STOP, "GUEST_SVN is below the minimum")
     SNP_HOST_DATA = ("snp.host_data", Exit.POLICY, Remedy.STOP, "the policy does not list HOST_DATA")
@@ -311,6 +314,7 @@ class Code(Enum):
     SGX_EXT_PROD_ID = ("sgx.ext_prod_id", Exit.POLICY, Remedy.STOP, "the policy does not list ISVEXTPRODID")
     SGX_FAMILY_ID = ("sgx.family_id", Exit.POLICY, Remedy.STOP, "the policy does not list ISVFAMILYID")
     SGX_PROVISION_KEY = ("sgx.provision_key", Exit.POLICY, Remedy.STOP, "the enclave may derive provisioning or launch keys")
+    SGX_ATTRIBUTES = ("sgx.attributes", Exit.POLICY, Remedy.STOP, "ATTRIBUTES are not the accepted ones under the mask")
     SGX_MISC_SELECT = ("sgx.misc_select", Exit.POLICY, Remedy.STOP, "MISCSELECT is not the accepted one")
     SGX_XFRM = ("sgx.xfrm", Exit.POLICY, Remedy.STOP, "ATTRIBUTES.XFRM is not an accepted one")
 
@@ -591,6 +595,7 @@ class Code(Enum):
     POLICY_EXPIRED = ("policy.expired", Exit.POLICY, Remedy.UPDATE, "the policy has expired")
     POLICY_ROLLBACK = ("policy.rollback", Exit.POLICY, Remedy.STOP, "a newer policy of this name was used before")
     POLICY_TEE = ("policy.tee", Exit.POLICY, Remedy.STOP, "a kind of TEE is not known, or the policy does not accept it")
+    POLICY_COMPOSITE = ("policy.composite", Exit.POLICY, Remedy.STOP, "evidence that the policy wants beside the rest is missing")
     POLICY_SIMULATED = (
         "policy.simulated",
         Exit.POLICY,
@@ -611,6 +616,8 @@ class Code(Enum):
     POLICY_MODEL_DIGEST = ("policy.model_digest", Exit.POLICY, Remedy.STOP, "a start-up model's digest is not the policy's")
 
     # verdict: checks of the whole chain, freshness, custody, rollback (policy/)
+    VERDICT_COMPOSITE = ("verdict.composite", Exit.EVIDENCE, Remedy.STOP, "the pieces of evidence are not those of one machine")
+    VERDICT_DEVICES = ("verdict.devices", Exit.EVIDENCE, Remedy.STOP, "the devices are not those that the keyset names")
     VERDICT_TIME = ("verdict.time", Exit.MISUSE, Remedy.FIX, "the time of verification has no time zone")
     VERDICT_NONCE_FORM = ("verdict.nonce_form", Exit.MISUSE, Remedy.FIX, "the caller's nonce is not 32 bytes other than zero")
     VERDICT_NO_NONCE = ("verdict.no_nonce", Exit.EVIDENCE, Remedy.RETRY, "the evidence was made without the caller's nonce")
