@@ -83,7 +83,7 @@ def armour(label: str, data: bytes) -> bytes:
 
 
 def issue(
-    label: str, issuer: str, subject: str, *, serial: int, extensions: tuple[bytes, ...], signer: str, **overrides: Any
+    label: str, issuer: str, subject: str, /, *, serial: int, extensions: tuple[bytes, ...], signer: str, **overrides: Any
 ) -> bytes:
     """A certificate; any field of `x509.Certificate`, `key`, `algorithm` or `more_extensions` may lie."""
     key, algorithm = overrides.pop("key", key_of(signer)), overrides.pop("algorithm", ecdsa())

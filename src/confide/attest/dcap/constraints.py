@@ -27,7 +27,8 @@ class IntelConstraints(Constraints):
     Attributes:
         tcb: status to the advisories that are accepted with it; `Ignored` for any advisory. UpToDate alone by default.
         allow_any_tcb: accepts even an unknown status; revoked ones never.
-        minimum_evaluation_number: of TCB info and QE identity.
+        minimum_evaluation_number: of TCB info and QE identity; the same platform is UpToDate under one and OutOfDate under the
+            next (PCS API, `tcbEvaluationDataNumber`).
         platform_ids: platform instance ids, or PPIDs where there is none.
         fmspcs: kinds of platforms.
         smt, dynamic_platform, cached_keys: False refuses a platform whose certificate says so, or does not say.
@@ -61,7 +62,7 @@ def validate_platform(claims: IntelClaims, constraints: IntelConstraints, *, che
     number, least = claims.tcb_evaluation_number, constraints.minimum_evaluation_number
     rule(
         checks,
-        number is None or number >= least,
+        (number or 0) >= least,  # without collateral there is none, which reaches no minimum
         Code.DCAP_EVALUATION_NUMBER,
         "TCB evaluation number",
         "none" if number is None else str(number),

@@ -4,7 +4,7 @@ An enclave is named by MRENCLAVE (exactly this code), or by MRSIGNER with ISVPRO
 this product): one of the two must be given. Left to others: the platform (`dcap.constraints`), REPORTDATA (`binding`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from confide.attest.checks import Checks
 from confide.attest.constraints import Ignored
@@ -24,11 +24,13 @@ class SgxConstraints(IntelConstraints):
 
     Attributes:
         mr_enclaves: MRENCLAVE is one of these.
-        mr_signers: MRSIGNER is one of these, and ISVPRODID one of `isv_prod_ids`. None for either list means that it names none.
+        mr_signers: MRSIGNER is one of these; beside `mr_enclaves` both must hold.
+        isv_prod_ids: ISVPRODID is one of these; without `mr_enclaves` the list must be there.
         minimum_isv_svn, minimum_config_svn: lowest accepted.
         config_ids, ext_prod_ids, family_ids: of enclaves with KSS.
         allow_debug: `Ignored.UNSAFE_IGNORED` accepts an enclave whose memory the host may read.
         allow_provision_key: accepts enclaves that may derive provisioning or launch keys, as only Intel's own need to.
+        attributes: FLAGS and XFRM, 16 bytes as in the report, compared under `attributes_mask` (as SIGSTRUCT does it).
         misc_select, xfrm: exact values.
     """
 
@@ -42,7 +44,9 @@ class SgxConstraints(IntelConstraints):
     family_ids: Digests | None = None
     allow_debug: Ignored | None = None
     allow_provision_key: Ignored | None = None
-    misc_select: tuple[int, ...] = field(default=(0, 1))
+    attributes: bytes | None = None
+    attributes_mask: bytes = b"\xff" * 16
+    misc_select: tuple[int, ...] = (0, 1)  # EXINFO tells the enclave of its own faults (SDM volume 3D, "MISCSELECT")
     xfrm: tuple[int, ...] | None = None
 
     @property
@@ -81,6 +85,16 @@ def _attributes(claims: SgxClaims, constraints: SgxConstraints, checks: Checks) 
         checks.relax("allow_provision_key", "the enclave may derive keys that are for Intel's own enclaves")
     else:
         rule(checks, not keys, Code.SGX_PROVISION_KEY, "ATTRIBUTES key bits", f"{int(keys):#x}", "0")
+    _exact_attributes(claims, constraints, checks)
+
+
+def _exact_attributes(claims: SgxClaims, constraints: SgxConstraints, checks: Checks) -> None:
+    """What the processor had switched on (SDM volume 3D, "MISCSELECT", "ATTRIBUTES.XFRM")."""
+    enclave = claims.enclave
+    if constraints.attributes is not None:
+        mask = int.from_bytes(constraints.attributes_mask)
+        found, expected = int.from_bytes(enclave.attributes) & mask, int.from_bytes(constraints.attributes) & mask
+        rule(checks, found == expected, Code.SGX_ATTRIBUTES, "ATTRIBUTES", f"{found:032x} under the mask", f"{expected:032x}")
     wanted = ", ".join(f"{value:#x}" for value in constraints.misc_select)
     misc = enclave.misc_select
     rule(checks, misc in constraints.misc_select, Code.SGX_MISC_SELECT, "MISCSELECT", f"{misc:#x}", wanted)
@@ -105,18 +119,14 @@ def _identity(claims: SgxClaims, constraints: SgxConstraints, checks: Checks) ->
 
 def _product(claims: SgxClaims, constraints: SgxConstraints, checks: Checks) -> None:
     enclave = claims.enclave
-    if constraints.isv_prod_ids is None:
+    by_signer = constraints.mr_enclaves is None  # a signer alone vouches for whatever it ever signed, under any number
+    if constraints.isv_prod_ids is None and not by_signer:
         checks.skip("ISVPRODID", "the policy names none")
     else:
-        wanted = ", ".join(map(str, constraints.isv_prod_ids))
-        rule(
-            checks,
-            enclave.isv_prod_id in constraints.isv_prod_ids,
-            Code.SGX_ISV_PROD_ID,
-            "ISVPRODID",
-            str(enclave.isv_prod_id),
-            wanted,
-        )
+        products = constraints.isv_prod_ids or ()
+        wanted = ", ".join(map(str, products)) or "none listed"
+        fits = enclave.isv_prod_id in products
+        rule(checks, fits, Code.SGX_ISV_PROD_ID, "ISVPRODID", str(enclave.isv_prod_id), wanted)
     for code, title, found, least in (
         (Code.SGX_ISV_SVN, "ISVSVN", enclave.isv_svn, constraints.minimum_isv_svn),
         (Code.SGX_CONFIG_SVN, "CONFIGSVN", enclave.config_svn, constraints.minimum_config_svn),

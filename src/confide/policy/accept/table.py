@@ -8,7 +8,7 @@ from confide.attest.constraints import Constraints
 from confide.attest.evidence import Kind
 from confide.codes import Code
 from confide.errors import PolicyError
-from confide.policy.accept import az_snp_vtpm, az_tdx_vtpm, snp, tdx, tpm
+from confide.policy.accept import az_snp_vtpm, az_tdx_vtpm, sgx, snp, tdx, tpm
 
 
 class AcceptKind(Protocol):
@@ -29,6 +29,7 @@ class AcceptKind(Protocol):
 
 KINDS: Mapping[Kind, AcceptKind] = {
     Kind.SNP: snp,
+    Kind.SGX: sgx,
     Kind.TDX: tdx,
     Kind.TPM: tpm,
     Kind.AZ_SNP_VTPM: az_snp_vtpm,
