@@ -9,13 +9,13 @@ from confide.attest.checks import Checks
 from confide.attest.constraints import Ignored
 from confide.attest.evidence import Endorsements, Evidence, Kind, Root
 from confide.attest.snp.claims import SnpClaims
-from confide.attest.snp.layout import PlatformInfo, Product, SigningKey, Tcb, parse_report
+from confide.attest.snp.layout import GuestPolicy, PlatformInfo, Product, SigningKey, Tcb, parse_report
 from confide.attest.snp.validate import BYTE_LISTS, SnpConstraints, validate
 from confide.attest.snp.verify import authenticate
 from confide.attest.x509 import Revocation
 from confide.formats.fields import format_time, parse_time
 
-_PLAIN = ("max_vmpl", "smt", "minimum_guest_svn")
+_PLAIN = ("max_vmpl", "smt", "cxl", "minimum_guest_svn", "launch_mit_vector", "current_mit_vector")
 
 
 def _parse(given: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +108,7 @@ def _constraints(given: dict[str, Any]) -> SnpConstraints:
         "csp_ids": lambda value: _list(value, str),
         "minimum_abi": tuple,
         "platform_info": PlatformInfo,
+        "guest_policy": GuestPolicy,
     }
     return SnpConstraints(**known, **{key: read(given[key]) for key, read in readers.items() if key in given})
 

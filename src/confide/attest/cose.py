@@ -2,11 +2,13 @@
 
 The signed bytes are `["Signature1", protected, h'', payload]` (section 4.4), with the protected header as the exact bytes that
 came. The algorithm stands in the protected header alone and is compared with what the caller wants: nothing in a message chooses
-how it is verified. Left to others: who signs (`nitro.chain`, `cca.verify`), what the payload says.
+how it is verified. Left to others: who signs (`nitro.verify`, `cca.verify`), what the payload says.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,8 +24,8 @@ from confide.errors import EvidenceError
 
 TAG = 18  # RFC 9052 section 4.2
 ALG = 1  # header label (RFC 9052 section 3.1)
-CONTENT_TYPE = 3
 MAX_MESSAGE = 64 << 10
+NO_LABELS: frozenset[int] = frozenset()
 
 
 class Algorithm(IntEnum):
@@ -57,37 +59,51 @@ class Sign1:
         return b"".join((*parts, cbor.dump_bytes(b""), cbor.dump_bytes(self.payload)))
 
 
-def parse_sign1(data: bytes, *, algorithms: tuple[Algorithm, ...], tagged: bool | None, checks: Checks) -> Sign1:
+def parse_sign1(
+    data: bytes,
+    *,
+    algorithms: tuple[Algorithm, ...],
+    tagged: bool,
+    checks: Checks,
+    protected_labels: frozenset[int] = NO_LABELS,
+    unprotected_labels: frozenset[int] = NO_LABELS,
+) -> Sign1:
     """The message in `data`.
 
     Args:
         algorithms: the accepted ones.
-        tagged: whether tag 18 must (True) or may (None) stand in front.
+        tagged: whether tag 18 must stand in front, or may (RFC 9052 section 2).
+        protected_labels, unprotected_labels: headers beside the algorithm that the format allows, and that are ignored. `crit`
+            (RFC 9052 section 3.1) is never among them.
 
     Raises:
         EvidenceError: `cbor.*`, `cose.shape` or `cose.algorithm`.
     """
     value = cbor.loads(data, limit=MAX_MESSAGE)
     if isinstance(value, Tagged):
-        if value.tag != TAG or tagged is False:
-            raise _shape(f"tag {value.tag}", "tag 18, or none")
+        if value.tag != TAG:
+            raise _shape(f"tag {value.tag}", f"tag {TAG}")
         value = value.value
     elif tagged:
-        raise _shape("no tag", "tag 18")
-    if not isinstance(value, list) or len(value) != 4:
+        raise _shape("no tag", f"tag {TAG}")
+    if not isinstance(value, list) or len(value) != 4:  # RFC 9052 section 4.2
         raise _shape("another item", "an array of 4")
     protected, unprotected, payload, signature = value
     if not (isinstance(protected, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
         raise _shape("members of other types", "byte strings, and a map")
-    if not isinstance(unprotected, dict) or ALG in unprotected:
-        raise _shape("an algorithm outside the protected header", "none")
-    return Sign1(_algorithm(protected, algorithms, checks), protected, payload, signature)
+    if not isinstance(unprotected, dict) or set(unprotected) - unprotected_labels:
+        raise _shape("unprotected headers", _labels(unprotected_labels))
+    header = cbor.loads(protected, limit=MAX_MESSAGE) if protected else {}  # RFC 9052 section 3: an empty one may be h''
+    if not isinstance(header, dict) or set(header) - protected_labels - {ALG}:
+        raise _shape("other protected headers", _labels(protected_labels | {ALG}))
+    return Sign1(_algorithm(header, algorithms, checks), protected, payload, signature)
 
 
-def _algorithm(protected: bytes, algorithms: tuple[Algorithm, ...], checks: Checks) -> Algorithm:
-    header = cbor.loads(protected, limit=MAX_MESSAGE) if protected else {}
-    if not isinstance(header, dict) or set(header) - {ALG, CONTENT_TYPE}:
-        raise _shape("other protected headers", "the algorithm, and perhaps a content type")
+def _labels(allowed: frozenset[int]) -> str:
+    return f"no other than {', '.join(map(str, sorted(allowed)))}" if allowed else "none"
+
+
+def _algorithm(header: Mapping[Any, Any], algorithms: tuple[Algorithm, ...], checks: Checks) -> Algorithm:
     wanted = " or ".join(f"{each.name} ({each.value})" for each in algorithms)
     found = next((each for each in algorithms if header.get(ALG) == each.value and type(header.get(ALG)) is int), None)
     if found is None:
@@ -97,13 +113,13 @@ def _algorithm(protected: bytes, algorithms: tuple[Algorithm, ...], checks: Chec
 
 
 def require_signed(message: Sign1, key: Certificate | ec.EllipticCurvePublicKey, *, title: str, checks: Checks) -> None:
-    """The signature is one by `key`: `cose.signature` otherwise. r || s, both of the curve's size (RFC 9053 section 2.1)."""
+    """The signature is one by `key`: `cose.signature` otherwise."""
     good = verifies(message, key)
     checks.require(good, Code.COSE_SIGNATURE, f"{title} signature", found=told(good), wanted="a good one")
 
 
 def verifies(message: Sign1, key: Certificate | ec.EllipticCurvePublicKey) -> bool:
-    """Whether it is: the one place that turns it into a boolean, for `require_signed`."""
+    """Whether it is: r || s, both of the curve's size (RFC 9053 section 2.1). The key's curve is that of the algorithm."""
     curve, digest, size = _CURVES[message.algorithm]
     try:
         public = key.public_key() if isinstance(key, Certificate) else key

@@ -10,6 +10,7 @@ from tests.support import refused
 from confide.attest.checks import Checks
 from confide.attest.constraints import Ignored
 from confide.attest.snp.layout import GuestPolicy, PlatformInfo, Product, SigningKey, Tcb
+from confide.attest.snp.validate import HARDENING
 from confide.codes import Code
 from confide.errors import EvidenceError, PolicyError
 
@@ -38,7 +39,12 @@ ACCEPTED: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the minimum ABI itself": ({}, {"minimum_abi": (1, 55)}),
     "an older major ABI": ({}, {"minimum_abi": (0, 99)}),
     "VMPL as allowed": ({"vmpl": 2}, {"max_vmpl": 2}),
-    "all known POLICY bits but two": ({"policy": 0x3FFFFFF & ~(GuestPolicy.DEBUG | GuestPolicy.MIGRATE_MA)}, {}),
+    "all known POLICY bits but two": ({"policy": 0x3FFFFFF & ~(GuestPolicy.DEBUG | GuestPolicy.MIGRATE_MA)}, {"cxl": True}),
+    "every protection asked for": ({"policy": 0x3D20000}, {"guest_policy": HARDENING}),
+    "mitigations in place": (
+        {"version": 5, "launch_mit_vector": 3, "current_mit_vector": 7},
+        {"launch_mit_vector": 1, "current_mit_vector": 6},
+    ),
     "no SMT": ({"policy": 0x20000}, {"smt": False}),
     "a required PLATFORM_INFO bit": ({"platform_info": 0x25}, {"platform_info": PlatformInfo.ALIAS_CHECK_COMPLETE}),
     "GUEST_SVN at the minimum": ({"guest_svn": 3}, {"minimum_guest_svn": 3}),
@@ -83,6 +89,10 @@ REFUSED: Mapping[str, tuple[Code, dict[str, Any], dict[str, Any]]] = {
     "migration": (Code.SNP_MIGRATION, {"policy": POLICY | GuestPolicy.MIGRATE_MA}, {}),
     "a migration agent": (Code.SNP_REPORT_ID_MA, {"report_id_ma": b"\xff" * 31 + b"\xfe"}, {}),
     "SMT": (Code.SNP_SMT, {}, {"smt": False}),
+    "CXL": (Code.SNP_CXL, {"policy": POLICY | GuestPolicy.CXL_ALLOW}, {}),
+    "a protection not asked for": (Code.SNP_GUEST_POLICY, {}, {"guest_policy": GuestPolicy.RAPL_DIS}),
+    "a mitigation not in place": (Code.SNP_MIT_VECTOR, {"version": 5, "current_mit_vector": 1}, {"current_mit_vector": 3}),
+    "no mitigations in version 3": (Code.SNP_MIT_VECTOR, {}, {"launch_mit_vector": 1}),
     "PLATFORM_INFO": (Code.SNP_PLATFORM_INFO, {"platform_info": 0x05}, {"platform_info": PlatformInfo.ALIAS_CHECK_COMPLETE}),
     "one of two PLATFORM_INFO bits": (
         Code.SNP_PLATFORM_INFO,
@@ -159,7 +169,8 @@ def test_an_ignored_constraint_accepts_and_shows_as_a_relaxation(
 def test_what_the_policy_does_not_name_is_listed_as_not_checked() -> None:
     listed = {item.what for item in judge(genuine()).not_checked}
     fields = {"HOST_DATA", "ID_KEY_DIGEST", "AUTHOR_KEY_DIGEST", "FAMILY_ID", "IMAGE_ID", "REPORT_ID", "CHIP_ID"}
-    assert listed == fields | {"product", "PLATFORM_INFO"}
+    hardening = "POLICY SINGLE_SOCKET, MEM_AES_256_XTS, RAPL_DIS, CIPHERTEXT_HIDING_DRAM, PAGE_SWAP_DISABLE"
+    assert listed == fields | {"product", "PLATFORM_INFO", hardening, "LAUNCH_MIT_VECTOR", "CURRENT_MIT_VECTOR"}
 
 
 def test_dangerous_guests_are_bad_evidence_and_unlisted_values_are_policy() -> None:

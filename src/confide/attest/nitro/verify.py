@@ -44,7 +44,7 @@ def authenticate(
     """
     x509.require_clock(now)
     kind = Kind(evidence.kind)
-    message = cose.parse_sign1(_document(evidence), algorithms=(cose.Algorithm.ES384,), tagged=None, checks=checks)
+    message = cose.parse_sign1(_document(evidence), algorithms=(cose.Algorithm.ES384,), tagged=False, checks=checks)
     document = parse_payload(message.payload, kind=kind)
     checks.require(True, Code.NITRO_KIND, "kind of document", found=document.module_id, wanted=kind.value)
     checks.require(document.digest == DIGEST, Code.NITRO_DIGEST, "digest", found=document.digest[:20], wanted=DIGEST)

@@ -25,6 +25,14 @@ from confide.errors import ConfideError, EvidenceError, PolicyError
 
 SHOWN = 4  # digests spelled out in a message
 
+# What a guest may ask of its host through POLICY, beside what it must not allow. Older firmware knows none of the last four.
+HARDENING = (
+    GuestPolicy.SINGLE_SOCKET
+    | GuestPolicy.MEM_AES_256_XTS
+    | GuestPolicy.RAPL_DIS
+    | GuestPolicy.CIPHERTEXT_HIDING_DRAM
+    | GuestPolicy.PAGE_SWAP_DISABLE
+)
 Digests = tuple[bytes, ...]
 BYTE_LISTS = (  # the members of `SnpConstraints` that list byte strings
     "measurements",
@@ -51,8 +59,11 @@ class SnpConstraints(Constraints):
         max_vmpl: highest VMPL number, 0 to 3, from which the report may be asked. Reports asked by the host carry 0xFFFFFFFF.
         minimum_abi: COMMITTED_MAJOR.COMMITTED_MINOR, below which the host cannot roll back.
         allow_debug, allow_migration: `Ignored.UNSAFE_IGNORED` accepts a guest that the host may open or move.
-        smt: whether POLICY may allow SMT.
-        platform_info: bits that must be set, such as `PlatformInfo.ALIAS_CHECK_COMPLETE`.
+        smt: whether POLICY may allow SMT. True: nearly every host has it, and firmware keeps secrets of siblings apart.
+        cxl: whether POLICY may allow memory and devices behind CXL, outside the package whose firmware signs. No cloud asks for it.
+        guest_policy: bits of POLICY that must be set, of `HARDENING`: each makes the firmware refuse hosts that older parts still
+        are. platform_info: bits that must be set, such as `PlatformInfo.ALIAS_CHECK_COMPLETE`. launch_mit_vector,
+        current_mit_vector: bits that must be set; a report before version 5 has none.
     """
 
     measurements: Digests | Ignored
@@ -65,8 +76,12 @@ class SnpConstraints(Constraints):
     allow_debug: Ignored | None = None
     allow_migration: Ignored | None = None
     smt: bool = True
+    cxl: bool = False
+    guest_policy: GuestPolicy = field(default=GuestPolicy(0))
     minimum_guest_svn: int = 0
     platform_info: PlatformInfo = field(default=PlatformInfo(0))
+    launch_mit_vector: int = 0
+    current_mit_vector: int = 0
     host_data: Digests | None = None
     id_key_digests: Digests | None = None
     author_key_digests: Digests | None = None
@@ -99,6 +114,7 @@ def validate(claims: SnpClaims, constraints: SnpConstraints, *, checks: Checks) 
     _guest_policy(claims.report, constraints, checks)
     _migration(claims.report, constraints, checks)
     _platform(claims.report, constraints, checks)
+    _mitigations(claims.report, constraints, checks)
     _guest(claims, constraints, checks)
 
 
@@ -190,6 +206,19 @@ def _guest_policy(report: Report, constraints: SnpConstraints, checks: Checks) -
     if not constraints.smt:
         smt = bool(policy & GuestPolicy.SMT)
         _refusal(not smt, Code.SNP_SMT, "POLICY.SMT", _bit(smt), "0", checks)
+    if not constraints.cxl:  # bit 21: CXL may be populated with devices or memory (AMD 56860, table "Guest Policy Structure")
+        cxl = bool(policy & GuestPolicy.CXL_ALLOW)
+        _refusal(not cxl, Code.SNP_CXL, "POLICY.CXL_ALLOW", _bit(cxl), "0", checks)
+    _hardening(policy, constraints.guest_policy, checks)
+
+
+def _hardening(policy: int, required: GuestPolicy, checks: Checks) -> None:
+    """Bits 20 and 22 to 25, each with its own name (AMD 56860, table "Guest Policy Structure")."""
+    unasked = [bit.name for bit in HARDENING if bit.name and not bit & required]
+    if unasked:
+        checks.skip(f"POLICY {', '.join(unasked)}", "the policy does not require that the guest asked for it")
+    for bit in HARDENING & required:
+        _refusal(bool(policy & bit), Code.SNP_GUEST_POLICY, f"POLICY.{bit.name}", _bit(bool(policy & bit)), "1", checks)
 
 
 def _migration(report: Report, constraints: SnpConstraints, checks: Checks) -> None:
@@ -211,6 +240,19 @@ def _platform(report: Report, constraints: SnpConstraints, checks: Checks) -> No
         return
     present = report.platform_info & required == required
     _refusal(present, Code.SNP_PLATFORM_INFO, "PLATFORM_INFO", f"{report.platform_info:#x}", f"all of {int(required):#x}", checks)
+
+
+def _mitigations(report: Report, constraints: SnpConstraints, checks: Checks) -> None:
+    """What SNP_VERIFY_MITIGATION had verified at launch and when the report was made (AMD 56860, offsets 1F8h and 200h)."""
+    for title, found, required in (
+        ("LAUNCH_MIT_VECTOR", report.launch_mit_vector, constraints.launch_mit_vector),
+        ("CURRENT_MIT_VECTOR", report.current_mit_vector, constraints.current_mit_vector),
+    ):
+        if not required:
+            checks.skip(title, "the policy requires no bit of it")
+            continue
+        shown = f"none in version {report.version}" if found is None else f"{found:#x}"
+        _refusal((found or 0) & required == required, Code.SNP_MIT_VECTOR, title, shown, f"all of {required:#x}", checks)
 
 
 def _guest(claims: SnpClaims, constraints: SnpConstraints, checks: Checks) -> None:

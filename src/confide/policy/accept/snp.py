@@ -16,7 +16,7 @@ from confide.attest.claims import Claims
 from confide.attest.constraints import Ignored
 from confide.attest.evidence import Kind
 from confide.attest.snp.claims import SnpClaims
-from confide.attest.snp.layout import GuestPolicy, PlatformInfo, Product, SigningKey, Tcb
+from confide.attest.snp.layout import PlatformInfo, Product, SigningKey, Tcb
 from confide.attest.snp.validate import BYTE_LISTS, HARDENING, SnpConstraints
 from confide.codes import Code
 from confide.errors import PolicyError
