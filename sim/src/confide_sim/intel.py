@@ -119,8 +119,9 @@ def root() -> Root:
 def crl(issuer: str, *, at: datetime, revoked: tuple[int, ...] = (), **overrides: Any) -> bytes:
     """The list of `root`, `platform` or `processor`: made a day before `at`, good for 30 days."""
     key, algorithm = overrides.pop("key", key_of(issuer)), overrides.pop("algorithm", ecdsa())
-    fields = {"this_update": at - timedelta(days=1), "next_update": at + timedelta(days=29), "revoked": revoked, **overrides}
-    return x509.RevocationList(**{"issuer": name(ROOT if issuer == "root" else CAS[issuer]), **fields}).sign(key, algorithm)
+    usual = {"this_update": at - timedelta(days=1), "next_update": at + timedelta(days=29), "extensions": _list_extensions(issuer)}
+    fields = {"issuer": name(ROOT if issuer == "root" else CAS[issuer]), "revoked": revoked, **usual, **overrides}
+    return x509.RevocationList(**fields).sign(key, algorithm)
 
 
 def serial_number(certificate: str) -> int:
@@ -341,6 +342,15 @@ def _members(usual: Mapping[str, bytes], values: Mapping[str, bytes | None]) -> 
 
 def _authority(path_length: int | None) -> tuple[bytes, ...]:
     return x509.key_usage(cert_sign=True, crl_sign=True), x509.basic_constraints(ca=True, path_length=path_length)
+
+
+def _list_extensions(issuer: str) -> tuple[bytes, ...]:
+    """authorityKeyIdentifier and cRLNumber (RFC 5280 section 5.2)."""
+    identifier = hashlib.sha256(b"key identifier" + intel_quote.point(key_of(issuer))).digest()[:20]
+    return (
+        der.extension("2.5.29.35", der.seq(der.tlv(0x80, identifier))),
+        der.extension("2.5.29.20", der.integer(1)),
+    )
 
 
 @functools.cache
