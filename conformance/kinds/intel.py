@@ -9,14 +9,19 @@ import binascii
 import hashlib
 import json
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from confide.attest import x509
+from confide.attest.checks import Checks
+from confide.attest.dcap.chain import PCK, PCK_CAS
 from confide.attest.dcap.collateral import parse_identity, parse_tcb_info
+from confide.attest.dcap.quote import INTEL_QE_VENDOR, Certification, TeeType, parse_quote
+from confide.attest.evidence import Kind
 from confide.errors import ConfideError
-from conformance.kinds.case import File, Parts
+from conformance.kinds.case import Case, File, Parts
 
 ALIASES = {
     "pck_crl_issuer_chain": "pck-crl-chain",
@@ -47,17 +52,24 @@ def sort(files: Sequence[File]) -> Parts:
 
 
 def unwrap_quote(data: bytes) -> bytes:
-    """Hex or base 64 text undone; anything else as it is."""
+    """Hex or base 64 text undone, Open Enclave's header cut; anything else as it is."""
+    data = _without_header(data)
     text = data.strip()
     if re.fullmatch(rb"(?:0x)?(?:[0-9a-fA-F]{2})+", text):
-        return bytes.fromhex(text.removeprefix(b"0x").decode())
+        return _without_header(bytes.fromhex(text.removeprefix(b"0x").decode()))
     if re.fullmatch(rb"[A-Za-z0-9+/_\-\s]+=*", text) and len(text) > 64:
         plain = b"".join(text.split()).replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
         try:
-            return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+            return _without_header(base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True))
         except binascii.Error:
             return data
     return data
+
+
+def _without_header(data: bytes) -> bytes:
+    """Open Enclave's remote report: version 1, type 2, size (8 bytes), then the quote of that size."""
+    version, kind, size = struct.unpack_from("<IIQ", data) if len(data) > 16 else (0, 0, 0)
+    return data[16:] if (version, kind, size) == (1, 2, len(data) - 16) else data
 
 
 def unwrap_collateral(data: bytes) -> dict[str, bytes]:
@@ -123,6 +135,27 @@ def starts(parts: Parts) -> list[datetime]:
     return found
 
 
+def quote_fields(case: Case, role: str = "quote") -> dict[str, Any]:
+    """Fields of a verified quote's own parts by the manifests' names: header, certification data, PCK certificate."""
+    kind = TeeType.SGX if case.kind == Kind.SGX else TeeType.TDX
+    quote = parse_quote(case.evidence.items[role], tee=kind, checks=Checks())
+    found: dict[str, Any] = {"version": quote.version, "tee_type": kind.value, "akt": 2, "cert_data_type": quote.certification_type}
+    found |= {"cert_data_type_outer": Certification.QE_REPORT.value} if quote.version >= 4 else {}
+    found |= {"qe_vendor_id": INTEL_QE_VENDOR, "user_data": quote.user_data}
+    if quote.certification_type in {Certification.PCK_LEAF, Certification.PCK_CHAIN}:
+        certificates = x509.load_certificates(quote.certification.rstrip(b"\x00"))
+        leaf = next(each for each in certificates if x509.common_name(each) == PCK)
+        issuer = x509.names(leaf).issuer_common_name
+        found |= {
+            "pck_serial": x509.serial_number(leaf),
+            "pck_issuer": issuer,
+            "pck_ca": PCK_CAS[issuer],
+            "pck_not_before": leaf.not_valid_before_utc.isoformat(),
+            "pck_not_after": leaf.not_valid_after_utc.isoformat(),
+        }
+    return found | {f"expected_{name}": value for name, value in found.items()}
+
+
 def nonces(nonce: bytes) -> set[bytes]:
     """What relying parties put into REPORTDATA: the nonce or a digest of it, zeros behind it."""
     forms = [nonce, *(hashlib.new(name, nonce).digest() for name in ("sha256", "sha384", "sha512"))]
@@ -142,6 +175,10 @@ def platform_fields(claims: Any) -> Mapping[str, Any]:
         "advisory_ids": list(claims.advisories),
         "tcb_status": claims.tcb_status,
         "tcb_evaluation_data_number": claims.tcb_evaluation_number,
+        "sgx_type": pck.sgx_type.value,
+        "platform_instance_id": pck.platform_instance_id,
+        "advisories": list(claims.advisories),
+        "evaluation_number": claims.tcb_evaluation_number,
         "smt_enabled": pck.smt_enabled,
         "dynamic_platform": pck.dynamic_platform,
         "cached_keys": pck.cached_keys,

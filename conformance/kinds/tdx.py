@@ -64,7 +64,8 @@ def judge(claims: Claims, case: Case, checks: Checks) -> None:
         require_nonce(case, claims.report_data, intel.nonces(case.nonce))
     elif "report_data" not in case.policy_inputs:
         checks.skip("REPORTDATA", "the case records no nonce")
-    require_inputs(_lists_apart(case, fields(claims)), fields(claims))
+    known = {**fields(claims), **intel.quote_fields(case)}
+    require_inputs(_lists_apart(case, known), known)
 
 
 def _lists_apart(case: Case, known: Mapping[str, Any]) -> Case:
