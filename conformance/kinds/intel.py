@@ -137,6 +137,8 @@ def starts(parts: Parts) -> list[datetime]:
 
 def quote_fields(case: Case, role: str = "quote") -> dict[str, Any]:
     """Fields of a verified quote's own parts by the manifests' names: header, certification data, PCK certificate."""
+    if role not in case.evidence.items:
+        return {}
     kind = TeeType.SGX if case.kind == Kind.SGX else TeeType.TDX
     quote = parse_quote(case.evidence.items[role], tee=kind, checks=Checks())
     found: dict[str, Any] = {"version": quote.version, "tee_type": kind.value, "akt": 2, "cert_data_type": quote.certification_type}
