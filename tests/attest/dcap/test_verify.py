@@ -11,8 +11,8 @@ from tests.attest.dcap.world import DAY, NOW, REPORT_DATA, ROOTS, chain, genuine
 from tests.support import refused
 
 from confide.attest.checks import Checks
+from confide.attest.dcap.signatures import P256_ORDER
 from confide.attest.dcap.tcb import TcbStatus
-from confide.attest.dcap.verify import P256_ORDER
 from confide.attest.evidence import Evidence, Kind
 from confide.attest.roots import INTEL_ROOTS
 from confide.attest.sgx.claims import SgxClaims
