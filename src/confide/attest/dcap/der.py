@@ -4,6 +4,7 @@
 STRING. Everything else is returned by its tag. Errors are `ValueError`, which the caller turns into its own.
 """
 
+import functools
 from collections.abc import Iterator
 
 BOOLEAN, INTEGER, OCTET_STRING, OID, ENUMERATED, SEQUENCE = 0x01, 0x02, 0x04, 0x06, 0x0A, 0x30
@@ -39,8 +40,9 @@ def pairs(sequence: bytes) -> Iterator[tuple[str, int, bytes]]:
         yield oid(parts[0][1]), parts[1][0], parts[1][1]
 
 
+@functools.lru_cache(maxsize=128)
 def oid(content: bytes) -> str:
-    """X.690 section 8.19."""
+    """X.690 section 8.19. The few that occur come again and again."""
     arcs, value = [], 0
     for index, byte in enumerate(content):
         if value == 0 and byte == 0x80:

@@ -38,7 +38,9 @@ class Collateral:
 
     @property
     def signers(self) -> tuple[tuple[str, Certificate], ...]:
-        """Each with a title."""
+        """Each with a title; one, where one signed both."""
+        if self.info_signer == self.identity_signer:
+            return (("TCB signer", self.info_signer),)
         return ("TCB info signer", self.info_signer), ("QE identity signer", self.identity_signer)
 
     @property
@@ -167,15 +169,19 @@ def _collateral(items: Mapping[str, bytes], *, tee: TeeType, roots: Roots, requi
         checks.require(
             signed.id == wanted, Code.DCAP_COLLATERAL_ID, f"{title} id", found=signed.id, wanted=wanted, error=CollateralError
         )
-    info_signer = _signer(info, items["tcb-info-chain"], "TCB info", roots, checks)
-    identity_signer = _signer(identity, items["qe-identity-chain"], "QE identity", roots, checks)
+    chains = items["tcb-info-chain"], items["qe-identity-chain"]
+    info_signer, _ = signing_chain(x509.load_certificates(chains[0]), title="TCB info", roots=roots, checks=checks)
+    identity_signer = info_signer
+    if chains[0] != chains[1]:  # mostly they are one, and then they are checked once
+        identity_signer, _ = signing_chain(x509.load_certificates(chains[1]), title="QE identity", roots=roots, checks=checks)
+    _signed(info, info_signer, "TCB info", checks)
+    _signed(identity, identity_signer, "QE identity", checks)
     return Collateral(info, identity, info_signer, identity_signer)
 
 
-def _signer(signed: Signed, chain: bytes, title: str, roots: Roots, checks: Checks) -> Certificate:
+def _signed(signed: Signed, signer: Certificate, title: str, checks: Checks) -> None:
     """PCS API, "Get TCB Info": the signature is over the body, by the first certificate of the issuer chain."""
-    leaf, _ = signing_chain(x509.load_certificates(chain), title=title, roots=roots, checks=checks)
-    good = certified(leaf, signed.signature, signed.body)
+    good = certified(signer, signed.signature, signed.body)
     checks.require(
         good,
         Code.DCAP_COLLATERAL_SIGNATURE,
@@ -183,4 +189,3 @@ def _signer(signed: Signed, chain: bytes, title: str, roots: Roots, checks: Chec
         found=x509.told(good),
         wanted="one by Intel SGX TCB Signing",
     )
-    return leaf
