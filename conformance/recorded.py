@@ -29,7 +29,7 @@ from confide.attest.evidence import Endorsements, Evidence
 from confide.attest.roots import VENDOR_ROOTS
 from confide.errors import ConfideError
 from conformance.kinds import ADAPTERS
-from conformance.kinds.case import Case, File, RefusedInputError, UnknownDialectError
+from conformance.kinds.case import Case, File, RefusedInputError, UnknownDialectError, require_inputs
 
 INPUT_ROLES = {"nonce"}  # given beside evidence and endorsements
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # the clock of a case without a clock and without a certificate
@@ -73,8 +73,11 @@ def judge_case(case: Case) -> Finding:
     finding, checks = Finding(), Checks()
     try:
         alone = ADAPTERS[case.kind].alone
-        if alone is not None and alone(case, checks):
-            finding.genuine, finding.default = True, "accept"
+        fields = None if alone is None else alone(case, checks)
+        if fields is not None:
+            finding.genuine = True
+            require_inputs(case, fields)
+            finding.default = "accept"
             return finding
         claims = verifiers.authenticate(
             case.evidence,

@@ -71,7 +71,12 @@ def judge(claims: Claims, case: Case, checks: Checks) -> None:
     else:
         forms = {case.nonce, *(hashlib.new(name, case.nonce).digest() for name in ("sha256", "sha384", "sha512"))}
         require_nonce(case, claims.report_data, forms)
-    require_inputs(case, fields(claims))
+    found = fields(claims)
+    if isinstance(claims, AzureSnpClaims):
+        found["snp"] = {**found["snp"], **snp.key_fields(case.endorsements.items)}
+    if isinstance(claims, AzureTdxClaims):
+        found["td_quote"] = {**found["td_quote"], **intel.quote_fields(case, "td-quote"), **intel.platform_fields(claims.tdx)}
+    require_inputs(case, found)
 
 
 def fields(claims: AzureClaims) -> dict[str, Any]:

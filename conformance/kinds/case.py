@@ -3,6 +3,7 @@
 Left to others: reading manifests and counting (`recorded.py`), undoing wrappings (`unwrap.py`).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,14 +49,15 @@ class Adapter:
     Attributes:
         sort: files to parts, a source project's wrappings undone.
         judge: `recorded-v1`, then the nonce, then the policy inputs of the case; raises what refuses.
-        alone: whether the case is about no machine, such as a reference manifest by itself, and holds; raises what refuses.
+        alone: the fields of a case that is about no machine, such as a reference manifest by itself, and is genuine; None for other
+            cases. Raises what refuses.
         starts: the beginnings of validity of certificates and lists among the parts, for cases without a clock.
     """
 
     sort: Callable[[Sequence[File]], Parts]
     judge: Callable[[Claims, Case, Checks], None]
     starts: Callable[[Parts], list[datetime]]
-    alone: Callable[[Case, Checks], bool] | None = None
+    alone: Callable[[Case, Checks], Mapping[str, Any] | None] | None = None
 
 
 class UnknownDialectError(Exception):
@@ -77,15 +79,26 @@ def require_inputs(case: Case, known: Mapping[str, Any]) -> None:
     for name, wanted in case.policy_inputs.items():
         if name not in known:
             raise RefusedInputError(f"recorded.policy_input_unknown:{name}")
-        if not any(same(known[name], value) for value in (wanted if isinstance(wanted, list) else [wanted])):
+        if not same(known[name], wanted) and not any(same(known[name], value) for value in _listed(known[name], wanted)):
             raise RefusedInputError(f"recorded.policy_input:{name}")
+
+
+def _listed(found: Any, wanted: Any) -> Sequence[Any]:
+    """What a list of accepted values accepts; for a field that is a list itself, only a list of lists is one."""
+    values = wanted if isinstance(wanted, list) else []
+    return [value for value in values if isinstance(value, list) or not isinstance(found, list | tuple)]
 
 
 def same(found: Any, wanted: Any) -> bool:
     """Equality across spellings: hex for bytes (short ones zero-extended), hex or decimal for numbers, any case for names.
 
-    Of nested fields, those that are wanted; a name that is not known here is not the same.
+    Of nested fields, those that are wanted; a name that is not known here is not the same. Lists are compared element by element;
+    long bytes may be given by their length and digest.
     """
+    if isinstance(found, list | tuple):
+        return isinstance(wanted, list) and len(wanted) == len(found) and all(map(same, found, wanted))
+    if isinstance(found, bytes) and isinstance(wanted, dict):
+        return wanted == {"len": len(found), "sha256": hashlib.sha256(found).hexdigest()}
     if isinstance(found, dict):
         return (
             isinstance(wanted, dict)
@@ -94,7 +107,7 @@ def same(found: Any, wanted: Any) -> bool:
         )
     if isinstance(found, bytes):
         text = str(wanted).lower().removeprefix("0x")
-        return text.ljust(2 * len(found), "0") == found.hex() and len(text) % 2 == 0 and bool(text)
+        return text.ljust(2 * len(found), "0") == found.hex() and len(text) % 2 == 0 and bool(text) == bool(found)
     if isinstance(found, int) and not isinstance(found, bool) and isinstance(wanted, str):
         return wanted.isascii() and wanted.removeprefix("0x").isalnum() and _integer(wanted) == found
     if isinstance(found, str) and isinstance(wanted, str):

@@ -77,6 +77,7 @@ def fields(claims: NitroClaims) -> dict[str, Any]:
         "digest": document.digest,
         "timestamp_ms": round(document.timestamp.timestamp() * 1000),
         "pcrs": pcrs,
+        "pcr_indexes": list(document.pcrs),
         "pcr_field": "nitrotpm_pcrs" if claims.kind is Kind.NITROTPM else "pcrs",
         "public_key": document.public_key,
         "user_data": document.user_data,

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from confide.attest.claims import Claims
 from confide.attest.nvidia import xml, xmlsig
 from confide.attest.nvidia.claims import NvidiaClaims
 from confide.attest.nvidia.rim import verify_manifest
+from confide.attest.nvidia.spdm import NONCE_SIZE, REQUEST_SIZE, Measurements, Opaque
 from confide.attest.nvidia.validate import NvidiaConstraints
 from confide.attest.roots import VENDOR_ROOTS
 from confide.errors import ConfideError
@@ -72,19 +73,44 @@ def judge(claims: Claims, case: Case, checks: Checks) -> None:
         require_nonce(case, claims.report_data, {case.nonce})
     else:
         checks.skip("nonce", "the case records none")
-    require_inputs(case, fields(claims))
+    found = {**fields(claims), **_leaf_fields(case.endorsements.items)}
+    require_inputs(case, found | {f"expected_{name}": value for name, value in found.items()})
+
+
+def _leaf_fields(endorsements: Mapping[str, bytes]) -> dict[str, Any]:
+    """Of certificates: the device's own, and the signers' of its manifests. A device's name is cut after 40 characters there."""
+    leaf = x509.load_certificates(endorsements["cert-chain"])[0]
+    signers = [xmlsig.read(xml.parse(data)).certificates[0] for role, data in endorsements.items() if role.startswith("rim")]
+    end = min((each.not_valid_after_utc.isoformat() for each in signers), default=None)
+    named = {"rim_signing_certs_valid_until": end}
+    return named | {"leaf_cn": leaf.subject.rfc4514_string()[:40], "leaf_serial": x509.serial_number(leaf)}
 
 
 def fields(claims: NvidiaClaims) -> dict[str, Any]:
-    """Field names of the manifests to values."""
-    found: dict[str, Any] = {
+    """Field names of the manifests to values; None for opaque data that the device does not send."""
+    report = claims.measurements_report
+    texts = ("driver_version", "project", "project_sku", "chip_sku")
+    octets = ("fwid", "nvdec0_status", "protected_pcie_status", "feature_flag")
+    found: dict[str, Any] = {name: report.text(Opaque[name.upper()]) or None for name in texts}
+    found |= {name: report.opaque.get(Opaque[name.upper()]) for name in octets}
+    return found | {
+        "request_nonce": report.nonce,
+        "response_nonce": report.signed[_answered(report)],
+        "slot": report.signed[REQUEST_SIZE - 1],
+        "measurement_blocks": len(report.blocks),
+        "vbios_version_raw": report.opaque.get(Opaque.VBIOS_VERSION),
+        "opaque_types": sorted(report.opaque),
         "nonce": claims.report_data,
         "architecture": claims.architecture,
-        "driver_version": claims.driver_version,
         "vbios_version": claims.vbios_version,
         "measurements": {str(index): value for index, value in claims.measurements_report.blocks.items()},
     }
-    return found | {f"expected_{name}": value for name, value in found.items()}
+
+
+def _answered(report: Measurements) -> slice:
+    """Where the device's own randomness stands: behind the record of measurements."""
+    at = REQUEST_SIZE + 8 + int.from_bytes(report.signed[REQUEST_SIZE + 5 : REQUEST_SIZE + 8], "little")
+    return slice(at, at + NONCE_SIZE)
 
 
 def starts(parts: Parts) -> list[datetime]:
@@ -101,12 +127,16 @@ def starts(parts: Parts) -> list[datetime]:
     return found
 
 
-def alone(case: Case, checks: Checks) -> bool:
+def alone(case: Case, checks: Checks) -> dict[str, Any] | None:
     """A manifest by itself."""
     if "rim" not in case.evidence.items or "gpu-report" in case.evidence.items:
-        return False
-    verify_manifest(case.evidence.items["rim"], title="manifest", roots=VENDOR_ROOTS, now=case.as_of, checks=checks)
-    return True
+        return None
+    data = case.evidence.items["rim"]
+    manifest = verify_manifest(data, title="manifest", roots=VENDOR_ROOTS, now=case.as_of, checks=checks)
+    end = xmlsig.read(xml.parse(data)).certificates[0].not_valid_after_utc.isoformat()
+    golden = {str(index): values[0] for index, values in manifest.golden.items() if len(values) == 1}
+    found = {"colloquialVersion": manifest.version, "product": manifest.product, "leaf_not_after": end, "measurements": golden}
+    return found | {f"expected_{name}": value for name, value in found.items()}
 
 
 ADAPTER = Adapter(sort, judge, starts, alone)

@@ -3,7 +3,7 @@
 import dataclasses
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,7 @@ def judge(claims: Claims, case: Case, checks: Checks) -> None:
         checks.skip("REPORT_DATA", "the case records no nonce")
     if not isinstance(claims, SnpClaims):
         raise TypeError(type(claims).__name__)
-    require_inputs(case, snp_fields(claims))
+    require_inputs(case, {**snp_fields(claims), **key_fields(case.endorsements.items)})
 
 
 def snp_bindings(nonce: bytes) -> set[bytes]:
@@ -107,6 +107,17 @@ def snp_fields(claims: SnpClaims) -> dict[str, Any]:
         "smt_allowed": bool(report.policy >> 16 & 1),
         "chip_id": report.chip_id,
     }
+    return fields | {f"expected_{name}": value for name, value in fields.items()}
+
+
+def key_fields(endorsements: Mapping[str, bytes]) -> dict[str, Any]:
+    """Of the certificate of the endorsement key, which the verifier has accepted; nothing where it came in a chain."""
+    data = next((endorsements[role] for role in ("vcek", "vlek") if role in endorsements), None)
+    if data is None:
+        return {}
+    certificate = x509.load_certificates(data)[0]
+    window = {"ek_not_before": certificate.not_valid_before_utc, "ek_not_after": certificate.not_valid_after_utc}
+    fields = {name: value.isoformat() for name, value in window.items()}
     return fields | {f"expected_{name}": value for name, value in fields.items()}
 
 

@@ -20,6 +20,8 @@ from confide.attest.claims import Claims
 from confide.attest.constraints import Constraints, Ignored
 from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.attest.roots import VENDOR_ROOTS
+from confide.attest.snp.claims import SnpClaims
+from confide.attest.tdx.claims import TdxClaims
 from confide.attest.tpm.claims import TpmClaims
 from confide.attest.tpm.quote import BANKS
 from confide.attest.tpm.validate import TpmConstraints
@@ -80,7 +82,22 @@ def judge(claims: Claims, case: Case, checks: Checks) -> None:
         _other_nonce(claims, case, challenge, checks)
     if tee is not None:
         _bound(tee, case, challenge, checks)
-    require_inputs(case, fields(claims) | ({"challenge": challenge} if challenge else {}))
+    require_inputs(case, fields(claims) | _beside(case, tee) | ({"challenge": challenge} if challenge else {}))
+
+
+def _beside(case: Case, tee: Claims | None) -> dict[str, Any]:
+    """Fields of the attestation key's certificate, and of the TEE's report."""
+    found: dict[str, Any] = {}
+    own = {name.removeprefix("tee-"): value for name, value in case.endorsements.items.items()}
+    if isinstance(tee, SnpClaims):
+        found["snp"] = snp.snp_fields(tee) | snp.key_fields(own)
+    if isinstance(tee, TdxClaims):
+        found |= dict.fromkeys(("tdx", "td_quote"), tdx.fields(tee))
+    if "ak-cert" in case.endorsements.items:
+        certificate = x509.load_certificates(case.endorsements.items["ak-cert"])[0]
+        window = [each.isoformat() for each in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)]
+        found |= {"ak_cert_subject": certificate.subject.rfc4514_string(), "ak_cert_window": window}
+    return found
 
 
 def _no_nonce(claims: TpmClaims, checks: Checks) -> None:
@@ -158,11 +175,17 @@ def quote_fields(claims: Any) -> dict[str, Any]:
     """Of a quote, by the manifests' names; shared with Azure's kinds."""
     attest = claims.attest
     names = ("qualified_signer", "extra_data", "clock", "reset_count", "restart_count", "firmware_version", "pcr_digest")
-    quote = {"magic": "ff544347", "type": "8018", **{name: getattr(attest, name) for name in names}, "safe": int(attest.safe)}
+    quote: dict[str, Any] = {
+        "magic": "ff544347",
+        "type": "8018",
+        **{name: getattr(attest, name) for name in names},
+        "safe": int(attest.safe),
+    }
     bank = BANKS[claims.bank][0]
     selection = [{"hash": bank, "pcrs": list(claims.pcrs)}]
+    quote["pcr_selection"] = selection
     pcrs = {str(index): value for index, value in claims.pcrs.items()}
-    found = {"tpm_quote": quote, **quote, "pcr_selection": selection, "pcrs": pcrs, f"pcrs_{bank}": pcrs, "pcr_bank": bank}
+    found = {"tpm_quote": quote, **quote, "pcrs": pcrs, f"pcrs_{bank}": pcrs, "pcr_bank": bank}
     return found | {f"pcr{index}": value for index, value in claims.pcrs.items()}
 
 
