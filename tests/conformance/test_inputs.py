@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.kinds import ADAPTERS
+from conformance.kinds.case import Case, same
 from tests.support import need_recorded_vectors
 
 from conformance import recorded
-from conformance.kinds import ADAPTERS
-from conformance.kinds.case import Case, same
 
 
 @cache
