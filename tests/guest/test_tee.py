@@ -15,7 +15,7 @@ from confide.attest.x509 import load_crls
 from confide.cli.app import run
 from confide.codes import Code
 from confide.guest import GuestError, examination
-from confide.guest.devices.snp import SnpTee
+from confide.guest.devices.checked import CheckedTee
 from confide.guest.examination import examine
 from confide.guest.tee import DEVICES, KINDS, detect, probe, survey
 from confide_sim.device import FalseDevice
@@ -33,7 +33,7 @@ def machine(folder: Path, *paths: str) -> Path:
 
 def found(root: Path, prefer: str | None = "auto") -> str:
     tee = detect(prefer, software_digest=SOFTWARE, root=root, roots=confide_sim.roots())
-    assert isinstance(tee, SnpTee)
+    assert isinstance(tee, CheckedTee)
     return tee.interface
 
 
@@ -58,7 +58,7 @@ def test_configfs_comes_before_the_device(prefer: str | None) -> None:
         assert found(root, prefer) == "sev-guest"
 
 
-@pytest.mark.parametrize("tsm", [{"provider": None}, {"provider": "tdx_guest"}, {"mkdir_faults": [errno.EACCES]}], ids=str)
+@pytest.mark.parametrize("tsm", [{"provider": None}, {"provider": "arm_cca_guest"}, {"mkdir_faults": [errno.EACCES]}], ids=str)
 def test_the_device_is_used_where_configfs_cannot_be(tsm: dict[str, object]) -> None:
     guest = Machine()
     with sev_machine(SevDevice(guest), tsm=Tsm(guest, **tsm)) as root:  # type: ignore[arg-type]
@@ -68,14 +68,14 @@ def test_the_device_is_used_where_configfs_cannot_be(tsm: dict[str, object]) -> 
 def test_a_guest_below_level_0_is_asked_at_its_own_level() -> None:
     with sev_machine(SevDevice(Machine(vmpl=2))) as root:
         assert found(root, "snp") == "sev-guest"
-        assert survey(root)[0].found == "gives reports of SEV-SNP at VMPL 2"
+        assert survey(root)[0].found == "gives evidence of SEV-SNP at VMPL 2"
 
 
 def test_reports_of_another_vendor_are_named_and_not_used() -> None:
-    with tsm_machine(Tsm(Machine(), provider="tdx_guest")) as root:
+    with tsm_machine(Tsm(Machine(), provider="arm_cca_guest")) as root:
         error = refusal(root)
     assert error.code is Code.GUEST_UNSUPPORTED_TEE
-    assert "'tdx_guest'" in error.found
+    assert "'arm_cca_guest'" in error.found
 
 
 def test_an_interface_that_cannot_be_used_says_why() -> None:
@@ -88,9 +88,7 @@ def test_an_interface_that_cannot_be_used_says_why() -> None:
     assert (finding.usable, "EACCES" in finding.found) == (False, True)
 
 
-@pytest.mark.parametrize(
-    ("path", "kind"), [("dev/tdx_guest", "tdx"), ("dev/nsm", "nitro"), ("dev/tpmrm0", "tpm"), ("dev/attestation/quote", "sgx")]
-)
+@pytest.mark.parametrize(("path", "kind"), [("dev/tdx_guest", "tdx"), ("dev/nsm", "nitro"), ("dev/tpmrm0", "tpm")])
 def test_a_device_that_this_version_does_not_drive_is_named(tmp_path: Path, path: str, kind: str) -> None:
     for prefer in ("auto", kind):
         assert refusal(machine(tmp_path, path), prefer).code is Code.GUEST_UNSUPPORTED_TEE
@@ -164,7 +162,7 @@ def test_the_command_shows_what_was_found(monkeypatch: pytest.MonkeyPatch, capsy
         lines = capsys.readouterr().out.splitlines()
         assert lines[1].startswith("  ✗ configfs-tsm")
         assert "ENXIO" in lines[1]
-        assert lines[2] == "  ✓ sev-guest     /dev/sev-guest                    gives reports of SEV-SNP at VMPL 0"
+        assert lines[2] == "  ✓ sev-guest     /dev/sev-guest                    gives evidence of SEV-SNP at VMPL 0"
         assert "in use      sev-guest" in lines
         assert any("SIMULATED SEV-SNP" in line for line in lines)
         assert "snp.debug" in lines[-1]

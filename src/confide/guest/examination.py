@@ -14,7 +14,8 @@ from confide.attest.roots import VENDOR_ROOTS
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.guest import GuestError
-from confide.guest.devices.snp import Checked, unacceptable, utc_now
+from confide.guest.devices.checked import Checked, unacceptable, utc_now
+from confide.guest.devices.platforms import platform_of
 from confide.guest.tee import Finding, open_found, survey
 
 
@@ -61,14 +62,12 @@ def examine(
 
 def _facts(checked: Checked) -> Mapping[str, str]:
     claims = checked.claims
+    platform = platform_of(claims.kind)
     return {
-        "kind": "SIMULATED SEV-SNP" if claims.simulated else "SEV-SNP",
-        "product": claims.product.value,
+        "kind": f"SIMULATED {platform.title}" if claims.simulated else platform.title,
         "platform_id": claims.platform_id or "hidden by the host",
-        "measurement": claims.report.measurement.hex(),
-        "signing_key": claims.signing_key.name,
-        "vmpl": str(claims.report.vmpl),
-        "reported_tcb": str(claims.reported_tcb),
+        **{name: value.hex() for name, value in claims.measurements},
+        **platform.facts(claims),
         "collateral": checked.collateral.found,
         "fresh_until": format_time(claims.not_after),
     }

@@ -1,13 +1,13 @@
 """Finds the TEE that this process runs in.
 
 A simulated TEE is used only when it is asked for by name: a node that finds no device never falls back to one. Real devices are
-looked for at the paths that their kernels document; of these, SEV-SNP's are driven (`guest.devices`), and the others are named as
+looked for at the paths that their kernels document; those of `DRIVEN` are driven (`guest.devices`), and the others are named as
 found but not driven in this version (docs/reference/configuration.md, `tee`). Left to others: what a quote means (`attest`), the
 false vendor (`confide-sim`).
 """
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +16,12 @@ from confide.attest.evidence import Roots
 from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.guest import GuestError
-from confide.guest.devices.reports import ReportSource
+from confide.guest.devices.checked import CheckedTee, open_checked, utc_now
+from confide.guest.devices.intel import TDX_PROVIDER, GramineSource, TdxSource
+from confide.guest.devices.platforms import PLATFORMS
 from confide.guest.devices.sev_guest import SevGuest
-from confide.guest.devices.snp import SnpTee, open_snp, utc_now
+from confide.guest.devices.snp import SnpSource
+from confide.guest.devices.source import Source
 from confide.guest.devices.tsm import TsmReports
 from confide.guest.quote import REPORT_DATA_SIZE, Quote, Tee
 
@@ -26,7 +29,7 @@ __all__ = ["DEVICES", "KINDS", "REPORT_DATA_SIZE", "Finding", "Quote", "Tee", "d
 
 SIMULATED = "simulated"
 AUTO = "auto"
-SNP = "snp"
+SNP, TDX, SGX = "snp", "tdx", "sgx"
 
 
 # Where each kind of device shows, in order of preference; relative to the root of the file system, so that tests can give one.
@@ -40,12 +43,40 @@ DEVICES: Mapping[str, tuple[str, ...]] = {
 }
 KINDS: Mapping[str, tuple[str, ...]] = {
     SNP: ("configfs-tsm", "sev-guest"),
-    "tdx": ("configfs-tsm", "tdx-guest"),
-    "sgx": ("gramine",),
+    TDX: ("configfs-tsm", "tdx-guest"),
+    SGX: ("gramine",),
     "nitro": ("nitro",),
     "tpm": ("tpm",),
 }
 VMPL = "sys/devices/system/cpu/sev/vmpl"  # Linux Documentation/ABI/testing/sysfs-devices-system-cpu, since 6.12
+
+
+def _snp_tsm(path: Path, _: Path) -> Source:
+    return SnpSource(TsmReports(path))
+
+
+def _sev_guest(path: Path, root: Path) -> Source:
+    return SnpSource(SevGuest(path, vmpl=vmpl(root) or 0))
+
+
+def _tdx_tsm(path: Path, root: Path) -> Source:
+    return TdxSource(TsmReports(path, provider=TDX_PROVIDER), root=root)
+
+
+def _gramine(path: Path, _: Path) -> Source:
+    return GramineSource(path.parent)
+
+
+# Kind and interface to what makes its source of the interface's path and the root; in the order in which `auto` tries them.
+DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
+    (SNP, "configfs-tsm"): _snp_tsm,
+    (SNP, "sev-guest"): _sev_guest,
+    (TDX, "configfs-tsm"): _tdx_tsm,
+    (SGX, "gramine"): _gramine,
+}
+UNDRIVEN = {  # why, where there is more to say than that
+    "tdx-guest": "gives reports that only this machine can check; quotes come through configfs-tsm (Linux 6.7)",
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +118,7 @@ def detect(
 
     Raises:
         GuestError: `guest.no_tee`, `guest.unsupported_tee`, `guest.unknown_tee` or `guest.no_simulator`; `guest.device` where
-            one is there and cannot be used; and what `devices.snp.open_snp` raises where it does not give good evidence.
+            one is there and cannot be used; and what `devices.checked.open_checked` raises where it gives no good evidence.
     """
     if prefer == SIMULATED:
         return _simulated(software_digest)
@@ -100,57 +131,74 @@ def detect(
             wanted="one of " + ", ".join(f"/{path}" for name in wanted for path in DEVICES[name]),
             hint="run in a confidential VM, or ask for the simulated TEE by name: --tee simulated",
         )
-    if prefer not in {None, AUTO, SNP} or not set(found) & set(KINDS[SNP]):
-        raise _unsupported(", ".join(found))
-    return open_snp(usable_source(found, root), roots=roots, collateral_dir=collateral_dir, now=now)
+    return open_checked(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, now=now)
 
 
-def open_found(*, root: Path, collateral_dir: Path | None, roots: Roots, now: Callable[[], datetime]) -> SnpTee:
-    """The TEE that `detect("snp")` would choose, not yet asked for evidence: for showing what it gives, good or not."""
-    found = [name for name in probe(root) if name in KINDS[SNP]]
-    return SnpTee(usable_source(found, root), roots=roots, collateral_dir=collateral_dir, now=now)
+def open_found(*, root: Path, collateral_dir: Path | None, roots: Roots, now: Callable[[], datetime]) -> CheckedTee:
+    """The TEE that `detect` would choose, not yet asked for evidence: for showing what it gives, good or not."""
+    return CheckedTee(usable_source(root), roots=roots, collateral_dir=collateral_dir, now=now)
 
 
-def usable_source(found: Sequence[str], root: Path) -> ReportSource:
-    """The first of SEV-SNP's interfaces that can be used, configfs-tsm before the device of its own.
+def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
+    """The first interface that can be used, of one kind or any.
 
     Raises:
-        GuestError: `guest.device`, saying of each what is wrong; `guest.unsupported_tee` for reports of another vendor.
+        GuestError: `guest.device`, saying of each what is wrong; `guest.unsupported_tee` where none is driven, or reports are
+            another vendor's; `guest.no_tee` where there is no interface.
     """
     refusals = []
-    for name in KINDS[SNP]:
-        if name in found:
-            source = _source(name, root)
-            try:
-                source.check()
-            except GuestError as error:
-                refusals.append(error)
-                continue
-            return source
-    if not refusals:
-        hint = "in a SEV-SNP guest: modprobe sev-guest; mount -t configfs none /sys/kernel/config"
-        raise GuestError(Code.GUEST_NO_TEE, found="no device of SEV-SNP", wanted="/" + " or /".join(_snp_paths()), hint=hint)
+    for source in _sources(root, prefer):
+        try:
+            source.check()
+        except GuestError as error:
+            refusals.append(error)
+            continue
+        return source
+    if not probe(root):
+        hint = "in a SEV-SNP guest: modprobe sev-guest; in a TD: modprobe tdx-guest; mount -t configfs none /sys/kernel/config"
+        paths = dict.fromkeys(f"/{DEVICES[name][0]}" for _, name in DRIVEN)
+        raise GuestError(Code.GUEST_NO_TEE, found="no device", wanted=" or ".join(paths), hint=hint)
     if all("provider" in error.found for error in refusals):
-        raise _unsupported("; ".join(error.found for error in refusals))
-    raise GuestError(
-        Code.GUEST_DEVICE,
-        found="; ".join(error.found for error in refusals),
-        wanted=refusals[0].wanted,
-        hint=refusals[0].hint,
-    )
+        raise _unsupported("; ".join(dict.fromkeys(error.found for error in refusals)) or ", ".join(probe(root)))
+    told = [error for error in refusals if "provider" not in error.found]
+    found = "; ".join(dict.fromkeys(error.found for error in told))
+    raise GuestError(Code.GUEST_DEVICE, found=found, wanted=told[0].wanted, hint=told[0].hint)
+
+
+def _sources(root: Path, prefer: str | None) -> Iterator[Source]:
+    for (kind, name), make in DRIVEN.items():
+        path = root / DEVICES[name][0]
+        if prefer in {None, AUTO, kind} and path.exists():
+            yield make(path, root)
 
 
 def _finding(name: str, root: Path) -> Finding:
     path = next(path for path in DEVICES[name] if (root / path).exists())
-    if name not in KINDS[SNP]:
-        return Finding(name, f"/{path}", usable=False, found="this version does not drive it")
-    try:
-        _source(name, root).check()
-    except GuestError as error:
-        return Finding(name, f"/{path}", usable=False, found=f"{error.found}; wanted {error.wanted}")
-    level = vmpl(root)
-    said = "gives reports of SEV-SNP" + (f" at VMPL {level}" if level is not None and name == "sev-guest" else "")
-    return Finding(name, f"/{path}", usable=True, found=said)
+    kinds = [kind for kind, driven in DRIVEN if driven == name]
+    if not kinds:
+        return Finding(name, f"/{path}", usable=False, found=UNDRIVEN.get(name, "this version does not drive it"))
+    refusals = []
+    for kind in kinds:
+        source = DRIVEN[kind, name](root / path, root)
+        try:
+            source.check()
+        except GuestError as error:
+            refusals.append(f"{error.found}; wanted {error.wanted}")
+            continue
+        level = vmpl(root)
+        said = f"gives evidence of {PLATFORMS[source.kind].title}"
+        said += f" at VMPL {level}" if level is not None and name == "sev-guest" else ""
+        return Finding(name, f"/{path}", usable=True, found=said)
+    return Finding(name, f"/{path}", usable=False, found=" or ".join(_joined(refusals)))
+
+
+def _joined(refusals: Sequence[str]) -> Sequence[str]:
+    """Each once; of several that found the same, what the later ones wanted."""
+    head = refusals[0].split("; wanted ", 1)[0]
+    same = all(refusal.startswith(f"{head}; wanted ") for refusal in refusals)
+    if same:
+        return tuple(dict.fromkeys((refusals[0], *(refusal.split("; wanted ", 1)[1] for refusal in refusals[1:]))))
+    return tuple(dict.fromkeys(refusals))
 
 
 def vmpl(root: Path) -> int | None:
@@ -162,18 +210,10 @@ def vmpl(root: Path) -> int | None:
     return int(text) if text in {"0", "1", "2", "3"} else None
 
 
-def _source(name: str, root: Path) -> ReportSource:
-    path = root / DEVICES[name][0]
-    return TsmReports(path) if name == "configfs-tsm" else SevGuest(path, vmpl=vmpl(root) or 0)
-
-
-def _snp_paths() -> tuple[str, ...]:
-    return tuple(path for name in KINDS[SNP] for path in DEVICES[name])
-
-
 def _unsupported(found: str) -> GuestError:
-    hint = "this version drives SEV-SNP and the simulated TEE only"
-    return GuestError(Code.GUEST_UNSUPPORTED_TEE, found=found, wanted=f"{SNP} or {SIMULATED}", hint=hint)
+    driven = ", ".join(dict.fromkeys(kind for kind, _ in DRIVEN))
+    hint = f"this version drives {driven} and the simulated TEE only"
+    return GuestError(Code.GUEST_UNSUPPORTED_TEE, found=found, wanted=f"{driven} or {SIMULATED}", hint=hint)
 
 
 def _wanted(prefer: str | None) -> tuple[str, ...]:

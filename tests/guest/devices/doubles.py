@@ -297,7 +297,7 @@ class SevDevice(File):
 @contextlib.contextmanager
 def tsm_machine(tsm: Tsm, *, more: dict[str, File | Folder] | None = None) -> Iterator[Path]:
     """A root with configfs-tsm."""
-    tree = Folder({"sys": _at(tsm.folder, "kernel", "config", "tsm", "report"), **(more or {})})
+    tree = Folder({"sys": at_path(tsm.folder, "kernel", "config", "tsm", "report"), **(more or {})})
     with mounted(tree) as root:
         yield root
 
@@ -305,15 +305,15 @@ def tsm_machine(tsm: Tsm, *, more: dict[str, File | Folder] | None = None) -> It
 @contextlib.contextmanager
 def sev_machine(device: SevDevice, *, tsm: Tsm | None = None) -> Iterator[Path]:
     """A root with /dev/sev-guest, and the kernel's word on the guest's VMPL."""
-    level = Folder({"cpu": _at(Text(lambda: str(device.machine.vmpl)), "sev", "vmpl")})
-    system = Folder({"devices": _at(level, "system")})
+    level = Folder({"cpu": at_path(Text(lambda: str(device.machine.vmpl)), "sev", "vmpl")})
+    system = Folder({"devices": at_path(level, "system")})
     if tsm is not None:
-        system.children["kernel"] = _at(tsm.folder, "config", "tsm", "report")
+        system.children["kernel"] = at_path(tsm.folder, "config", "tsm", "report")
     with mounted(Folder({"dev": Folder({"sev-guest": device}), "sys": system})) as root:
         yield root
 
 
-def _at(found: File | Folder, *path: str) -> Folder:
+def at_path(found: File | Folder, *path: str) -> Folder:
     """`found` under these folders."""
     here = found
     for name in reversed(path):

@@ -20,7 +20,8 @@ from confide.attest.snp.layout import SigningKey
 from confide.attest.x509 import load_certificate
 from confide.codes import Code
 from confide.guest import GuestError
-from confide.guest.devices.snp import SnpTee, open_snp
+from confide.guest.devices.checked import CheckedTee, open_checked
+from confide.guest.devices.snp import SnpSource
 from confide.guest.devices.tsm import TsmReports
 from confide_sim.amd import FalseChip
 
@@ -29,10 +30,11 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 @contextmanager
-def opened(machine: Machine, folder: Path | None = None, **more: Any) -> Iterator[SnpTee]:
+def opened(machine: Machine, folder: Path | None = None, **more: Any) -> Iterator[CheckedTee]:
     with tsm_machine(Tsm(machine)) as root:
         given = {"roots": confide_sim.roots(), "now": lambda: NOW, **more}
-        yield open_snp(TsmReports(root / "sys/kernel/config/tsm/report", pause=lambda _: None), collateral_dir=folder, **given)
+        reports = TsmReports(root / "sys/kernel/config/tsm/report", pause=lambda _: None)
+        yield open_checked(SnpSource(reports), collateral_dir=folder, **given)
 
 
 def machine(*without: str, vlek: bool = False, **fields: Any) -> Machine:
@@ -67,7 +69,7 @@ def test_a_host_that_gives_everything_needs_no_folder() -> None:
     assert set(quote.endorsements.items) == {"vcek", "ask", "ark", "crl"}
     assert quote.fresh_until == NOW + timedelta(days=29)  # the list's end comes before the certificates'
     assert len(quote.evidence.items["report"]) == 1184
-    assert repr(tee) == "SnpTee(configfs-tsm, SIMULATED)"
+    assert repr(tee) == "CheckedTee(snp, configfs-tsm, SIMULATED)"
 
 
 def test_a_providers_key_is_taken_too() -> None:

@@ -1,5 +1,6 @@
 """Driving TEE devices: each module speaks one kernel interface and returns bytes, or says exactly why not.
 
-SEV-SNP has two interfaces to the same firmware (`tsm`, `sev_guest`); `snp` makes a TEE of either, with the certificates that the
-host gives (`certificates`) and those that the operator does (`collateral`). Left to others: choosing one (`guest.tee`).
+`tsm` and `sev_guest` are the kernel's interfaces to firmware; `snp` and `intel` make evidence of what they give, with the
+certificates that the host gives (`certificates`). `checked` makes a TEE of any, with what the operator gives (`collateral`), by
+what its kind needs (`platforms`). Left to others: choosing one (`guest.tee`).
 """

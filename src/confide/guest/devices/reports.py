@@ -1,4 +1,4 @@
-"""What both interfaces to the SEV-SNP firmware give, and how both wait for it: a busy firmware is asked again, within bounds."""
+"""What interfaces to a TEE's firmware give, and how all wait for it: a busy firmware is asked again, within bounds."""
 
 import errno
 import os
@@ -15,6 +15,7 @@ ATTEMPTS = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds; 8 attempts wait 5 seconds in all, and Linux itself waits for a throttling host
 # The device works for somebody else, or was interrupted: nothing is wrong with it (Linux errno.h).
 TRANSIENT = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR})
+DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
-"""SEV-SNP reports through configfs-tsm (Linux Documentation/ABI/testing/configfs-tsm-report, drivers/virt/coco).
+"""Reports of SEV-SNP and quotes of TDX through configfs-tsm (Linux
+Documentation/ABI/testing/configfs-tsm-report, drivers/virt/coco).
 
 One report, in an entry of its own, so that users of the interface do not meet:
 
 1. make a directory; the kernel fills it with attributes
-2. `provider` says whose reports these are: `sev_guest`
+2. `provider` says whose reports these are: `sev_guest`, `tdx_guest`
 3. read `generation`; write `inblob` and, where there is one, `privlevel`, each once
 4. `generation` has grown by exactly these writes: nobody else wrote
 5. read `outblob` and `auxblob`; `generation` is still the same, so both belong to what was written
 6. remove the directory
 
 The kernel takes a binary attribute when the file is closed, and forgets the error then: steps 4 and 5 are how a lost write shows.
-Directories outlive processes, so those of ours that are old are removed. Left to others: what the blobs mean (`snp`).
+Directories outlive processes, so those of ours that are old are removed. Left to others: what the blobs mean (`snp`, `intel`).
 """
 
 import contextlib
@@ -24,14 +25,13 @@ from pathlib import Path
 
 from confide.codes import Code
 from confide.guest import GuestError
-from confide.guest.devices.reports import TRANSIENT, BusyError, RawReport, denied, failed, patiently
+from confide.guest.devices.reports import DENIED, TRANSIENT, BusyError, RawReport, denied, failed, patiently
 
-PROVIDER = "sev_guest"  # KBUILD_MODNAME of drivers/virt/coco/sev-guest
+SEV = "sev_guest"  # KBUILD_MODNAME of drivers/virt/coco/sev-guest
 PREFIX = "confide-"
 LEFTOVER_SECONDS = 600.0  # Linux gives a request up after 60
 MAX_BLOB = 32 << 10  # bytes; TSM_REPORT_OUTBLOB_MAX, include/linux/tsm.h
 MAX_TEXT = 4096  # bytes; a configfs text attribute is a page
-DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _MOVED = "another user of the entry changed it"
 
 
@@ -40,8 +40,8 @@ class TsmReports:
 
     name = "configfs-tsm"
 
-    def __init__(self, folder: Path, *, pause: Callable[[float], object] = time.sleep) -> None:
-        self._folder, self._pause = folder, pause
+    def __init__(self, folder: Path, *, provider: str = SEV, pause: Callable[[float], object] = time.sleep) -> None:
+        self._folder, self._wanted, self._pause = folder, provider, pause
 
     @property
     def provider(self) -> str:
@@ -50,9 +50,9 @@ class TsmReports:
             return _text(entry / "provider")
 
     def check(self) -> None:
-        """Raise `guest.device` unless this process may make entries, and they are SEV-SNP's."""
+        """Raise `guest.device` unless this process may make entries, and they are the wanted provider's."""
         self.remove_leftovers()
-        _require_provider(patiently(lambda: self.provider, pause=self._pause))
+        self._require_provider(patiently(lambda: self.provider, pause=self._pause))
 
     def read(self, report_data: bytes) -> RawReport:
         """A report over `report_data` and the host's certificates."""
@@ -67,7 +67,7 @@ class TsmReports:
 
     def _attempt(self, report_data: bytes) -> RawReport:
         with self._entry() as entry:
-            _require_provider(_text(entry / "provider"))
+            self._require_provider(_text(entry / "provider"))
             before = _number(entry / "generation")
             written = before + _write_options(entry, report_data)
             _require_generation(entry, written)
@@ -87,6 +87,12 @@ class TsmReports:
             with contextlib.suppress(OSError):  # removed as a leftover later
                 entry.rmdir()
 
+    def _require_provider(self, found: str) -> None:
+        if found != self._wanted:
+            raise GuestError(
+                Code.GUEST_DEVICE, found=f"configfs-tsm with provider {found[:40]!r}", wanted=f"provider {self._wanted}"
+            )
+
     def _made(self) -> Path:
         entry = self._folder / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
         try:
@@ -96,15 +102,10 @@ class TsmReports:
                 raise BusyError(f"no new entry ({errno.errorcode[error.errno]})") from None
             if error.errno in DENIED:
                 raise denied("/sys/kernel/config/tsm/report", error) from None
-            hint = "load the guest driver: modprobe sev-guest"
+            hint = f"load the guest driver: modprobe {self._wanted.replace('_', '-')}"
             found = f"configfs-tsm makes no entry ({errno.errorcode.get(error.errno or 0, 'no errno')})"
             raise GuestError(Code.GUEST_DEVICE, found=found, wanted="a provider of reports", hint=hint) from None
         return entry
-
-
-def _require_provider(found: str) -> None:
-    if found != PROVIDER:
-        raise GuestError(Code.GUEST_DEVICE, found=f"configfs-tsm with provider {found[:40]!r}", wanted=f"provider {PROVIDER}")
 
 
 def _write_options(entry: Path, report_data: bytes) -> int:
@@ -172,7 +173,7 @@ def _told(error: OSError) -> BusyError | GuestError:
         return BusyError("the entry vanished")
     if error.errno in DENIED:
         return denied("configfs-tsm", error)
-    hint = _HINTS.get(error.errno or 0, "look at the kernel's log for sev-guest")
+    hint = _HINTS.get(error.errno or 0, "look at the kernel's log for the guest driver")
     return failed("configfs-tsm", error, wanted="a report", hint=hint)
 
 
