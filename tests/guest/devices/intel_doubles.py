@@ -45,8 +45,8 @@ def td_machine(domain: TrustDomain, *, log: bytes | None = None, **tsm: Any) -> 
     firmware: dict[str, File | Folder] = {}
     events = td.event_log(domain.events) if log is None else log
     if events:
-        table = {"CCEL": Result(td.ccel_table), "data": Folder({"CCEL": Result(lambda: events)})}
-        firmware["firmware"] = at_path(Folder(dict(table)), "acpi", "tables")
+        table: dict[str, File | Folder] = {"CCEL": Result(td.ccel_table), "data": Folder({"CCEL": Result(lambda: events)})}
+        firmware["firmware"] = at_path(Folder(table), "acpi", "tables")
     interface = Tsm(domain, **{"provider": "tdx_guest", "auxblob": False, "privlevel": False, **tsm})
     system = Folder({"kernel": at_path(interface.folder, "config", "tsm", "report"), **firmware})
     with mounted(Folder({"sys": system})) as root:
