@@ -18,6 +18,7 @@ from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.devices.checked import CheckedTee, open_checked, utc_now
 from confide.guest.devices.intel import TDX_PROVIDER, GramineSource, TdxSource
+from confide.guest.devices.nitro import NsmSource
 from confide.guest.devices.platforms import PLATFORMS
 from confide.guest.devices.sev_guest import SevGuest
 from confide.guest.devices.snp import SnpSource
@@ -29,7 +30,7 @@ __all__ = ["DEVICES", "KINDS", "REPORT_DATA_SIZE", "Finding", "Quote", "Tee", "d
 
 SIMULATED = "simulated"
 AUTO = "auto"
-SNP, TDX, SGX = "snp", "tdx", "sgx"
+SNP, TDX, SGX, NITRO = "snp", "tdx", "sgx", "nitro"
 
 
 # Where each kind of device shows, in order of preference; relative to the root of the file system, so that tests can give one.
@@ -45,7 +46,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     SNP: ("configfs-tsm", "sev-guest"),
     TDX: ("configfs-tsm", "tdx-guest"),
     SGX: ("gramine",),
-    "nitro": ("nitro",),
+    NITRO: ("nitro",),
     "tpm": ("tpm",),
 }
 VMPL = "sys/devices/system/cpu/sev/vmpl"  # Linux Documentation/ABI/testing/sysfs-devices-system-cpu, since 6.12
@@ -67,12 +68,17 @@ def _gramine(path: Path, _: Path) -> Source:
     return GramineSource(path.parent)
 
 
+def _nsm(path: Path, _: Path) -> Source:
+    return NsmSource(path)
+
+
 # Kind and interface to what makes its source of the interface's path and the root; in the order in which `auto` tries them.
 DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (SNP, "configfs-tsm"): _snp_tsm,
     (SNP, "sev-guest"): _sev_guest,
     (TDX, "configfs-tsm"): _tdx_tsm,
     (SGX, "gramine"): _gramine,
+    (NITRO, "nitro"): _nsm,
 }
 UNDRIVEN = {  # why, where there is more to say than that
     "tdx-guest": "gives reports that only this machine can check; quotes come through configfs-tsm (Linux 6.7)",
