@@ -12,6 +12,7 @@ from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.nvidia import xml, xmlsig
 from confide.attest.nvidia.claims import NvidiaClaims
+from confide.attest.nvidia.ocsp import load_responses
 from confide.attest.nvidia.rim import verify_manifest
 from confide.attest.nvidia.spdm import NONCE_SIZE, REQUEST_SIZE, Measurements, Opaque
 from confide.attest.nvidia.validate import NvidiaConstraints
@@ -132,7 +133,15 @@ def alone(case: Case, checks: Checks) -> dict[str, Any] | None:
     if "rim" not in case.evidence.items or "gpu-report" in case.evidence.items:
         return None
     data = case.evidence.items["rim"]
-    manifest = verify_manifest(data, title="manifest", roots=VENDOR_ROOTS, now=case.as_of, checks=checks)
+    manifest = verify_manifest(
+        data,
+        title="manifest",
+        roots=VENDOR_ROOTS,
+        now=case.as_of,
+        responses=load_responses(case.endorsements.items.get("ocsp", b"")),
+        revocation=verifiers.Revocation(required=False),
+        checks=checks,
+    )
     end = xmlsig.read(xml.parse(data)).certificates[0].not_valid_after_utc.isoformat()
     golden = {str(index): values[0] for index, values in manifest.golden.items() if len(values) == 1}
     found = {"colloquialVersion": manifest.version, "product": manifest.product, "leaf_not_after": end, "measurements": golden}

@@ -437,12 +437,6 @@ class Code(Enum):
 
     # nvidia: GPUs and switches (attest/nvidia/)
     NVIDIA_SPDM = ("nvidia.spdm", Exit.EVIDENCE, Remedy.STOP, "the SPDM request and response do not decode")
-    NVIDIA_NONCE = (
-        "nvidia.nonce",
-        Exit.EVIDENCE,
-        Remedy.STOP,
-        "the device did not answer with a nonce of 32 bytes, or the request is not its own",
-    )
     NVIDIA_SIGNATURE = (
         "nvidia.signature",
         Exit.EVIDENCE,

@@ -8,7 +8,7 @@ Left to others: asking (`cli`), fetching and writing files (`client`).
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,14 +144,19 @@ def _trusted(explanation: Explanation) -> Mapping[str, Any]:
     if explanation.simulated:
         members["unsafe_accept_simulated"] = True
     return members | {
-        "accept": [_accept(claims) for claims in explanation.claims],
+        "accept": _accepting(explanation.claims),
         "node": _node(explanation.keyset),
         "models": {alias: [digest.hex()] for alias, digest in sorted(explanation.keyset.models.items())},
     }
 
 
-def _accept(claims: Claims) -> Mapping[str, Any]:
-    return table.of(claims.kind)[1].observed(claims)
+def _accepting(claims: Sequence[Claims]) -> list[Mapping[str, Any]]:
+    """An entry for each piece of evidence; devices that are alike share one."""
+    entries: list[Mapping[str, Any]] = []
+    for each in claims:
+        entry = table.of(each.kind)[1].observed(each)
+        entries += [] if entry in entries else [entry]
+    return entries
 
 
 def _node(keyset: Keyset) -> Mapping[str, Any]:

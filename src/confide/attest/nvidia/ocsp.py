@@ -74,7 +74,7 @@ def check_status(
             hold = hold or response.revocation_reason is ReasonFlags.certificate_hold
             if response.revocation_reason is not ReasonFlags.certificate_hold:
                 raise EvidenceError(Code.NVIDIA_REVOKED, found=f"{title} revoked", wanted="not revoked")
-    holding = [each for each in about if _holds(each, now, revocation)]
+    holding = [each for each in about if _says(each, now) and _holds(each, now, revocation)]
     if holding:
         checks.require(True, Code.NVIDIA_REVOKED, f"{title} revocation", found="on hold" if hold else "good", wanted="not revoked")
         return hold, max(each.next_update_utc or now for each in holding)
@@ -149,6 +149,12 @@ def _signed(response: Response, signer: Certificate) -> bool:
 
 def _is_ec(certificate: Certificate) -> bool:
     return x509.key_name(certificate).startswith("P-")
+
+
+def _says(response: Response, now: datetime) -> bool:
+    """Good, or on hold: `unknown` says nothing (RFC 6960 section 2.2), nor does a revocation that is yet to come."""
+    status = response.certificate_status
+    return status is ocsp.OCSPCertStatus.GOOD or (status is ocsp.OCSPCertStatus.REVOKED and _before(response, now))
 
 
 def _before(response: Response, now: datetime) -> bool:

@@ -3,11 +3,14 @@ information model).
 
     Meta colloquialVersion   Payload Resource type="Measurement" index active alternatives Hash0..n (SHA-384)
 
-A manifest is believed when its signature leads to the pinned root and every certificate holds at `now`. Left to others: which
+A manifest is believed when its signature leads to the pinned root, every certificate holds at `now`, and OCSP says of none that it
+is revoked or on hold. Left to others: which
 manifest belongs to a device, and comparing (`compare`).
 """
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +18,9 @@ from confide.attest import x509
 from confide.attest.checks import Checks
 from confide.attest.evidence import Kind, Roots
 from confide.attest.nvidia import xml, xmlsig
+from confide.attest.nvidia.ocsp import Response, check_status
 from confide.attest.nvidia.xml import Element
-from confide.attest.x509 import P384, Certificate
+from confide.attest.x509 import P384, Certificate, Revocation
 from confide.codes import Code
 from confide.errors import CollateralError, EvidenceError
 
@@ -38,20 +42,35 @@ class Manifest:
     not_after: datetime
 
 
-def verify_manifest(data: bytes, *, title: str, roots: Roots, now: datetime, checks: Checks) -> Manifest:
+def verify_manifest(
+    data: bytes,
+    *,
+    title: str,
+    roots: Roots,
+    now: datetime,
+    responses: Sequence[Response],
+    revocation: Revocation,
+    checks: Checks,
+) -> Manifest:
     """The manifest in `data`, if NVIDIA signed it and its certificates hold at `now`.
 
     Raises:
-        EvidenceError: `x509.*`, `nvidia.rim_signature`.
-        CollateralError: `nvidia.xml`, `nvidia.rim`, `x509.*`: malformed, or out of a window.
+        EvidenceError: `x509.*`, `nvidia.rim_signature`, `nvidia.revoked`, `nvidia.hold`.
+        CollateralError: `nvidia.xml`, `nvidia.rim`, `x509.*`: malformed, or out of a window; `nvidia.ocsp`, `nvidia.ocsp_stale`.
     """
     signed = xmlsig.read(xml.parse(data))
     chain = _chain(signed.certificates, title, roots, checks)
     xmlsig.require_signed(signed, chain[0], title=title, checks=checks)
     for certificate in chain:
         x509.check_window(certificate, now=now, title=f"{title} {x509.common_name(certificate)}", checks=checks)
-    start = max(each.not_valid_before_utc for each in chain)
-    return _manifest(signed.root, start, min(each.not_valid_after_utc for each in chain))
+    start, ends = max(each.not_valid_before_utc for each in chain), [each.not_valid_after_utc for each in chain]
+    for certificate, issuer in itertools.pairwise(chain):
+        name = f"{title} {x509.common_name(certificate)}"
+        hold, end = check_status(certificate, issuer, responses, title=name, now=now, revocation=revocation, checks=checks)
+        if hold:
+            raise EvidenceError(Code.NVIDIA_HOLD, found=f"{name} on hold", wanted="not on hold")
+        ends += [end] if end is not None else []
+    return _manifest(signed.root, start, min(ends))
 
 
 def _chain(given: tuple[Certificate, ...], title: str, roots: Roots, checks: Checks) -> tuple[Certificate, ...]:

@@ -85,7 +85,7 @@ def parse_measurements(data: bytes) -> Measurements:
     """Request, then response.
 
     Raises:
-        EvidenceError: `nvidia.spdm` or `nvidia.nonce`.
+        EvidenceError: `nvidia.spdm`.
     """
     if not REQUEST_SIZE + 8 <= len(data) <= MAX_REPORT:
         raise _malformed(f"{len(data)} bytes", f"{REQUEST_SIZE + 8} to {MAX_REPORT}")

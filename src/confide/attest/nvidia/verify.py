@@ -6,14 +6,14 @@ acceptable.
 3. Windows at `now` (these certificates never end), and OCSP for all but the leaf, which the device issued to itself: `_revocation`.
 4. The signature over request and response by the leaf's key: `_signature`.
 5. The firmware's FWID in the leaf is the one that the device reports: `_fwid`.
-6. NVIDIA's manifests that came, verified by themselves: `_manifests`. One that does not verify does not make the report less
-genuine:
-   it is kept with its failure, and `validate` refuses it.
+6. NVIDIA's manifests that came, verified by themselves, OCSP of their signers too: `_manifests`. One that does not verify does not
+   make the report less genuine: it is kept with its failure, and `validate` refuses it.
 
 Left to others: comparing measurements (`validate`), the nonce (`binding`), that all devices of a machine are there (`policy`).
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,11 +63,12 @@ def authenticate(
     chain = _chain(x509.load_certificates(items["cert-chain"]), roots, checks)
     for title, certificate in chain.named:
         x509.check_window(certificate, now=now, title=title, checks=checks)
-    hold, known_until = _revocation(chain, items.get("ocsp"), now=now, revocation=revocation, checks=checks)
+    responses = ocsp.load_responses(items["ocsp"]) if "ocsp" in items else ()
+    hold, known_until = _revocation(chain, responses, now=now, revocation=revocation, checks=checks)
     _signature(report, chain.certificates[0], checks)
     _fwid(report, chain.certificates[0], checks)
     checks.conclude()
-    manifests, failures = _manifests(endorsements, roots, now, checks)
+    manifests, failures = _manifests(endorsements, roots, now=now, responses=responses, revocation=revocation, checks=checks)
     ends = [each.not_valid_after_utc for each in chain.certificates] + [each.not_after for each in manifests.values()]
     starts = [each.not_valid_before_utc for each in chain.certificates] + [each.not_before for each in manifests.values()]
     digest = _leaf_digest(chain.certificates[0])
@@ -119,7 +120,7 @@ def _chain(given: tuple[Certificate, ...], roots: Roots, checks: Checks) -> _Cha
     if not any(given[-1] == anchor for _, anchor in pinned):
         anchored = (*given, *(anchor for _, anchor in pinned if x509.names(anchor).subject == x509.names(given[-1]).issuer))
     root = next((root for root, anchor in pinned if anchor == anchored[-1]), None)
-    names = ", ".join(root.name for root, _ in pinned)
+    names = ", ".join(root.name for root, _ in pinned) or "a pinned root of devices"
     if root is None:
         raise EvidenceError(Code.X509_ROOT, found=x509.names(given[-1]).subject_text, wanted=names)
     checks.require(True, Code.X509_ROOT, "device root", found=root.name, wanted=names)
@@ -136,10 +137,9 @@ def _chain(given: tuple[Certificate, ...], roots: Roots, checks: Checks) -> _Cha
 
 
 def _revocation(
-    chain: _Chain, data: bytes | None, *, now: datetime, revocation: Revocation, checks: Checks
+    chain: _Chain, responses: Sequence[ocsp.Response], *, now: datetime, revocation: Revocation, checks: Checks
 ) -> tuple[bool, datetime | None]:
     """Step 3. Whether any is on hold; the first end among the statuses that are known."""
-    responses = ocsp.load_responses(data) if data is not None else ()
     hold, ends = False, []
     for (title, certificate), (_, issuer) in zip(chain.named[1:-1], chain.named[2:], strict=True):
         on_hold, end = ocsp.check_status(certificate, issuer, responses, title=title, now=now, revocation=revocation, checks=checks)
@@ -210,7 +210,13 @@ def _octets(data: bytes, depth: int) -> list[bytes]:
 
 
 def _manifests(
-    endorsements: Endorsements, roots: Roots, now: datetime, checks: Checks
+    endorsements: Endorsements,
+    roots: Roots,
+    *,
+    now: datetime,
+    responses: Sequence[ocsp.Response],
+    revocation: Revocation,
+    checks: Checks,
 ) -> tuple[dict[str, Manifest], tuple[ConfideError, ...]]:
     """Step 6."""
     found: dict[str, Manifest] = {}
@@ -219,8 +225,17 @@ def _manifests(
         if role in endorsements.items:
             trial = Checks()
             try:
-                found[role] = verify_manifest(endorsements.items[role], title=role, roots=roots, now=now, checks=trial)
+                found[role] = verify_manifest(
+                    endorsements.items[role],
+                    title=role,
+                    roots=roots,
+                    now=now,
+                    responses=responses,
+                    revocation=revocation,
+                    checks=trial,
+                )
                 checks.done.extend(trial.done)
+                checks.not_checked.extend(trial.not_checked)
             except ConfideError as error:
                 failures.append(error)
     return found, tuple(failures)
