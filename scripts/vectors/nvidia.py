@@ -45,7 +45,7 @@ def given(
     responses: bytes | None = None,
     **overrides: Any,
 ) -> dict[str, Any]:
-    """The input of `nvidia.authenticate`; `overrides` are of the report, `chain` of certificates. `responses` are required when given."""
+    """Input of `nvidia.authenticate`; `overrides` are of the report, `chain` of certificates. Given `responses` are required."""
     made = one.report(**{"nonce": NONCE, "blocks": BLOCKS, **overrides}) if report is None else report
     endorsements = {"cert-chain": one.chain(**(chain or {})).decode(), **(items or {})}
     if responses is not None:
