@@ -11,7 +11,7 @@ from tests.support import refused
 from confide.attest.constraints import Ignored
 from confide.attest.nvidia.spdm import Opaque
 from confide.codes import Code
-from confide_sim import nvidia, nvidia_rim, x509
+from confide_sim import aws, nvidia, nvidia_rim, x509
 
 SKIP = Ignored.UNSAFE_IGNORED
 OTHER = ec.derive_private_key(7, ec.SECP384R1())
@@ -63,7 +63,7 @@ FAILURES: dict[str, tuple[Code, dict[str, Any]]] = {
     "a document around the signed one": (Code.NVIDIA_XML, rim(edited=wrapped)),
     "a signer that ended": (Code.X509_EXPIRED, rim(leaf={"not_after": NOW - DAY})),
     "a signer of tomorrow": (Code.X509_NOT_YET_VALID, rim(leaf={"not_before": NOW + DAY})),
-    "a signer that is a CA": (Code.X509_BASIC_CONSTRAINTS, rim(leaf={"extensions": nvidia.aws.authority()})),
+    "a signer that is a CA": (Code.X509_BASIC_CONSTRAINTS, rim(leaf={"extensions": aws.authority()})),
     "a signer that somebody signed": (Code.X509_SIGNATURE, rim(leaf={"key": OTHER})),
     "a signer under the devices' root": (Code.X509_ROOT, rim(certificates=gpu().certificates())),
     "a signer that signs itself": (Code.X509_ROOT, rim(certificates=OWN, key=nvidia.key_of("own"))),
@@ -131,7 +131,7 @@ def test_an_inactive_value_is_not_compared() -> None:
 
 
 def test_nvdec0_is_left_out_while_the_device_says_that_it_is_off() -> None:
-    other = {"measurements": {36: bytes(48)}}
+    other: dict[str, Any] = {"measurements": {36: bytes(48)}}
     assert "measurement 35" in {each.what for each in judge(genuine(**other)).not_checked}
     for status in (b"\xaa", None):
         with refused(Code.NVIDIA_MEASUREMENT):
@@ -185,7 +185,7 @@ def test_what_a_policy_does_not_list_is_refused(code: Code, constraints: dict[st
 
 
 def test_what_a_policy_lists_is_accepted() -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "architectures": ("GB100", "GH100"),
         "driver_versions": (nvidia.DRIVER,),
         "vbios_versions": (nvidia.VBIOS,),
