@@ -65,6 +65,9 @@ demo)
     .venv/bin/python scripts/fetch_models.py
     ;;
 test)
+    if ! command -v swtpm >/dev/null; then # a TPM in software, which the tests of TPM devices speak to
+        (install_debian_packages swtpm) || say "no swtpm: tests of TPM devices will skip"
+    fi
     make_venv .venv-dev requirements/dev.txt
     .venv-dev/bin/python scripts/fetch_models.py
     ;;

@@ -88,7 +88,7 @@ def test_an_interface_that_cannot_be_used_says_why() -> None:
     assert (finding.usable, "EACCES" in finding.found) == (False, True)
 
 
-@pytest.mark.parametrize(("path", "kind"), [("dev/tdx_guest", "tdx"), ("dev/tpmrm0", "tpm")])
+@pytest.mark.parametrize(("path", "kind"), [("dev/tdx_guest", "tdx")])
 def test_a_device_that_this_version_does_not_drive_is_named(tmp_path: Path, path: str, kind: str) -> None:
     for prefer in ("auto", kind):
         assert refusal(machine(tmp_path, path), prefer).code is Code.GUEST_UNSUPPORTED_TEE

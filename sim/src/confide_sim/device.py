@@ -34,6 +34,7 @@ class FalseDevice:
 
     kind = Kind.SNP.value
     simulated = True
+    attestation_key_sha256: bytes | None = None
 
     def __init__(
         self,

@@ -43,16 +43,17 @@ class Examination:
 
 
 def examine(
+    prefer: str | None = None,
     *,
     root: Path = Path("/"),
     collateral_dir: Path | None = None,
     roots: Roots = VENDOR_ROOTS,
     now: Callable[[], datetime] = utc_now,
 ) -> Examination:
-    """Look at everything once. Never raises for what it finds."""
+    """Look at everything once; of one kind, or of what a node would choose. Never raises for what it finds."""
     interfaces, interface = survey(root), ""
     try:
-        tee = open_found(root=root, collateral_dir=collateral_dir, roots=roots, now=now)
+        tee = open_found(prefer, root=root, collateral_dir=collateral_dir, roots=roots, now=now)
         interface = tee.interface
         checked = tee.examine()
     except GuestError as error:

@@ -22,6 +22,7 @@ class Boot:
     isolation: Isolation
     models: Mapping[str, bytes]
     authority_key: dsse.PublicKey | None = None
+    tpm_ak_spki_sha256: bytes | None = None
 
 
 def make_keyset(
@@ -38,6 +39,7 @@ def make_keyset(
         isolation=boot.isolation,
         authority_key=boot.authority_key,
         models=boot.models,
+        tpm_ak_spki_sha256=boot.tpm_ak_spki_sha256,
         not_before=not_before,
         not_after=not_after,
     )

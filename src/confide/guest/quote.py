@@ -37,6 +37,11 @@ class Tee(Protocol):
         """Whether a false vendor signs."""
         ...
 
+    @property
+    def attestation_key_sha256(self) -> bytes | None:
+        """SHA-256 of the SubjectPublicKeyInfo of a key that the keyset must name: a TPM's. None for kinds that have none."""
+        ...
+
     def quote(self, report_data: bytes) -> Quote:
         """Evidence over exactly `report_data` (64 bytes). May block for milliseconds; call it off the event loop."""
         ...

@@ -1,6 +1,7 @@
 """Finds the TEE that this process runs in.
 
-A simulated TEE is used only when it is asked for by name: a node that finds no device never falls back to one. Real devices are
+A simulated TEE, or a TPM that the host makes, is used only when it is asked for by name: a node that finds no device never falls
+back to one. Real devices are
 looked for at the paths that their kernels document; those of `DRIVEN` are driven (`guest.devices`), and the others are named as
 found but not driven in this version (docs/reference/configuration.md, `tee`). Left to others: what a quote means (`attest`), the
 false vendor (`confide-sim`).
@@ -23,6 +24,7 @@ from confide.guest.devices.platforms import PLATFORMS
 from confide.guest.devices.sev_guest import SevGuest
 from confide.guest.devices.snp import SnpSource
 from confide.guest.devices.source import Source
+from confide.guest.devices.tpm.source import TpmSource
 from confide.guest.devices.tsm import TsmReports
 from confide.guest.quote import REPORT_DATA_SIZE, Quote, Tee
 
@@ -30,7 +32,7 @@ __all__ = ["DEVICES", "KINDS", "REPORT_DATA_SIZE", "Finding", "Quote", "Tee", "d
 
 SIMULATED = "simulated"
 AUTO = "auto"
-SNP, TDX, SGX, NITRO = "snp", "tdx", "sgx", "nitro"
+SNP, TDX, SGX, NITRO, TPM = "snp", "tdx", "sgx", "nitro", "tpm"
 
 
 # Where each kind of device shows, in order of preference; relative to the root of the file system, so that tests can give one.
@@ -47,8 +49,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     TDX: ("configfs-tsm", "tdx-guest"),
     SGX: ("gramine",),
     NITRO: ("nitro",),
-    "tpm": ("tpm",),
+    TPM: ("tpm",),
 }
+NAMED_ONLY = frozenset({TPM})  # the host makes it: nobody gets it who asked for a TEE
 VMPL = "sys/devices/system/cpu/sev/vmpl"  # Linux Documentation/ABI/testing/sysfs-devices-system-cpu, since 6.12
 
 
@@ -72,6 +75,10 @@ def _nsm(path: Path, _: Path) -> Source:
     return NsmSource(path)
 
 
+def _tpm(path: Path, root: Path) -> Source:
+    return TpmSource(path, root=root)
+
+
 # Kind and interface to what makes its source of the interface's path and the root; in the order in which `auto` tries them.
 DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (SNP, "configfs-tsm"): _snp_tsm,
@@ -79,6 +86,7 @@ DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (TDX, "configfs-tsm"): _tdx_tsm,
     (SGX, "gramine"): _gramine,
     (NITRO, "nitro"): _nsm,
+    (TPM, "tpm"): _tpm,
 }
 UNDRIVEN = {  # why, where there is more to say than that
     "tdx-guest": "gives reports that only this machine can check; quotes come through configfs-tsm (Linux 6.7)",
@@ -140,9 +148,12 @@ def detect(
     return open_checked(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, now=now)
 
 
-def open_found(*, root: Path, collateral_dir: Path | None, roots: Roots, now: Callable[[], datetime]) -> CheckedTee:
+def open_found(
+    prefer: str | None, *, root: Path, collateral_dir: Path | None, roots: Roots, now: Callable[[], datetime]
+) -> CheckedTee:
     """The TEE that `detect` would choose, not yet asked for evidence: for showing what it gives, good or not."""
-    return CheckedTee(usable_source(root), roots=roots, collateral_dir=collateral_dir, now=now)
+    _wanted(prefer)
+    return CheckedTee(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, now=now)
 
 
 def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
@@ -164,6 +175,9 @@ def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
         hint = "in a SEV-SNP guest: modprobe sev-guest; in a TD: modprobe tdx-guest; mount -t configfs none /sys/kernel/config"
         paths = dict.fromkeys(f"/{DEVICES[name][0]}" for _, name in DRIVEN)
         raise GuestError(Code.GUEST_NO_TEE, found="no device", wanted=" or ".join(paths), hint=hint)
+    if not refusals and prefer in {None, AUTO} and set(probe(root)) & {name for kind, name in DRIVEN if kind in NAMED_ONLY}:
+        hint = "its evidence is worth as much as the host is trusted: ask for it by name, --tee tpm"
+        raise GuestError(Code.GUEST_NO_TEE, found="a TPM, which the host makes", wanted="a TEE", hint=hint)
     if all("provider" in error.found for error in refusals):
         raise _unsupported("; ".join(dict.fromkeys(error.found for error in refusals)) or ", ".join(probe(root)))
     told = [error for error in refusals if "provider" not in error.found]
@@ -174,7 +188,7 @@ def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
 def _sources(root: Path, prefer: str | None) -> Iterator[Source]:
     for (kind, name), make in DRIVEN.items():
         path = root / DEVICES[name][0]
-        if prefer in {None, AUTO, kind} and path.exists():
+        if (prefer == kind or (prefer in {None, AUTO} and kind not in NAMED_ONLY)) and path.exists():
             yield make(path, root)
 
 

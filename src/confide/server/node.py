@@ -128,6 +128,7 @@ async def prepare_node(
             config_digest=config.digest(digests),
             isolation=Isolation(engine.isolation),
             models=digests,
+            tpm_ak_spki_sha256=device.attestation_key_sha256,
         )
         proof = await open_proof(_folder(config.log_dir), keys=keys, engine=engine.identity, now=now)
         undo.push_async_callback(proof.close)

@@ -26,6 +26,10 @@ class Reader:
         """A TPM2B: two bytes of length, then as many (part 2 section 10.4)."""
         return self.take(self.number(2))
 
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.take(len(self._data) - self._at)
+
     def end(self) -> None:
         """Nothing is left."""
         if self._at != len(self._data):

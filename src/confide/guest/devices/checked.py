@@ -55,6 +55,7 @@ class CheckedTee:
         self._source, self._roots, self._folder, self._now = source, roots, collateral_dir, now
         self.kind = source.kind.value
         self.simulated = False
+        self.attestation_key_sha256: bytes | None = None
 
     @property
     def interface(self) -> str:
@@ -123,7 +124,7 @@ def open_checked(
     source.check()
     tee = CheckedTee(source, roots=roots, collateral_dir=collateral_dir, now=now)
     claims = tee.examine().claims
-    tee.simulated = claims.simulated
+    tee.simulated, tee.attestation_key_sha256 = claims.simulated, claims.bound_key_sha256
     ends = format_time(claims.not_after)
     log.info("evidence of %s through %s, good until %s", tee.platform.title, source.name, ends)
     if tee.platform.lasting and claims.not_after - now() < SOON:

@@ -1,6 +1,6 @@
 """What is particular to each kind of evidence that a node makes of itself: the operator's files, what must be there, what to show.
 
-Left to others: devices (`snp`, `intel`, `nitro`), and checking (`checked`).
+Left to others: devices (`snp`, `intel`, `nitro`, `tpm`), and checking (`checked`).
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from confide.attest.evidence import Evidence, Kind
 from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.devices import intel, nitro, snp
+from confide.guest.devices.tpm import source as tpm
 
 Files = Mapping[str, tuple[str, int]]
 
@@ -42,6 +43,7 @@ PLATFORMS: Mapping[Kind, Platform] = {
     Kind.TDX: Platform("TDX", intel.FILES, intel.missing, intel.open_tdx, intel.facts),
     Kind.SGX: Platform("SGX", intel.FILES, intel.missing, intel.open_sgx, intel.facts),
     Kind.NITRO: Platform("Nitro", nitro.FILES, nitro.missing, nitro.open_constraints, nitro.facts, lasting=False),
+    Kind.TPM: Platform("a cloud's TPM", tpm.FILES, tpm.missing, tpm.open_constraints, tpm.facts),
 }
 
 
