@@ -221,7 +221,7 @@ def test_no_worker_outlives_a_start_that_fails() -> None:
     """The TEE fails after the workers have started."""
 
     class Broken:
-        kind, simulated = "snp", True
+        kind, simulated, attestation_key_sha256 = "snp", True, None
 
         def quote(self, _: bytes) -> None:
             raise OSError(5, "Input/output error")
