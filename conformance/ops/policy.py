@@ -73,6 +73,7 @@ def _require(require: Requirements) -> dict[str, Any]:
         "places": None if require.places is None else list(require.places),
         "pool": require.pool.value,
         "max_crl_age_s": age.value if isinstance(age, Ignored) else age and int(age.total_seconds()),
+        "collateral_grace_s": int(require.collateral_grace.total_seconds()),
     }
 
 

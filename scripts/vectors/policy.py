@@ -105,6 +105,7 @@ def _everything() -> dict[str, Any]:
             "places": ["Paris, rack 4"],
             "pool": "shared",
             "max_crl_age": "30d",
+            "collateral_grace": "12h",
         },
         "origin": "first-use",
     }

@@ -35,7 +35,7 @@ from confide.attest.snp.layout import Product
 from confide.codes import Code
 from confide.formats.fields import format_time
 from confide.policy.rollback import RollbackState
-from confide_sim.amd import root
+from confide_sim.amd import FalseAmd, root
 from scripts.vectors._cases import accept, reject
 
 UNSAFE = "unsafe_ignored"
@@ -45,7 +45,8 @@ Make = Callable[[], bytes]
 
 def world(**fields: Any) -> Make:
     """The document of a node in which these fields of `World` are different."""
-    return lambda: World(collateral={"ark": None} | dict(fields.pop("collateral", {})), **fields).document()
+    collateral = {"ark": None} | dict(fields.pop("collateral", {}))
+    return lambda: World(collateral=collateral, **fields).document()
 
 
 def changed(**members_: Any) -> Make:
@@ -148,6 +149,11 @@ def _evidence() -> Iterator[Case]:
     yield Case("verify-report-changed-after-signing", "VER-7", world(report=edited), Code.SNP_SIGNATURE)
     yield Case("verify-accept-list-of-this-day", "VER-8", policy={"require__max_crl_age": "24h"})
     yield Case("verify-list-too-old", "VER-8", expected=Code.X509_CRL_AGE, policy={"require__max_crl_age": "23h"})
+    crl = FalseAmd().crl(at=NOW, this_update=NOW - 30 * HOUR, next_update=NOW - 2 * HOUR)
+    ended, long, short = world(collateral={"crl": crl}), {"require__collateral_grace": "3h"}, {"require__collateral_grace": "1h"}
+    yield Case("verify-list-ended", "VER-8a", ended, Code.X509_CRL_EXPIRED)
+    yield Case("verify-accept-list-ended-within-the-grace", "VER-8a", ended, policy=long)
+    yield Case("verify-list-ended-beyond-the-grace", "VER-8a", ended, Code.X509_CRL_EXPIRED, short)
     no_list = world(collateral={"crl": None})
     yield Case("verify-no-list", "VER-8 VER-27", no_list, Code.X509_CRL_MISSING)
     yield Case("verify-accept-no-list-skipped", "VER-8 VER-27", no_list, policy={"require__max_crl_age": UNSAFE})

@@ -42,6 +42,7 @@ from confide.policy.record import Record
 from confide.policy.rollback import RollbackState
 from confide.policy.verdict import Custody, HistoricVerdict, Stage, Unbound, Verdict
 from confide.policy.verify import explain, verify, verify_as_of
+from confide_sim.amd import FalseAmd
 
 UNSAFE = "unsafe_ignored"
 BUNDLE = Unbound("read from a file")
@@ -271,6 +272,17 @@ def test_a_revocation_list_older_than_the_policy_wants_refuses() -> None:
     with pytest.raises(CollateralError) as caught:
         judge(require__max_crl_age="23h")
     assert caught.value.code is Code.X509_CRL_AGE
+
+
+def test_a_list_that_ended_counts_for_the_grace_that_the_policy_spells_out() -> None:
+    ended = FalseAmd().crl(at=NOW, this_update=NOW - timedelta(hours=30), next_update=NOW - timedelta(hours=2))
+    world = World(collateral={"crl": ended})
+    for grace in (None, "1h"):
+        with pytest.raises(CollateralError) as caught:
+            judge(world, require__collateral_grace=grace)
+        assert caught.value.code is Code.X509_CRL_EXPIRED
+    assert "collateral_grace" in relaxed(judge(world, require__collateral_grace="3h"))
+    assert "collateral_grace" not in relaxed(judge(require__collateral_grace="3h"))
 
 
 # --- accept

@@ -73,6 +73,7 @@ class Requirements:
         places: where the authority may say that the node is; None: anywhere, listed as not checked.
         pool: whether the node may share its keys.
         max_crl_age: revocation lists must be this fresh; None: only within their own window; Ignored: may be missing.
+        collateral_grace: how long lists and TCB data count after their own end; each use of it is a relaxation.
     """
 
     post_quantum: bool = True
@@ -83,6 +84,7 @@ class Requirements:
     places: tuple[str, ...] | None = None
     pool: PoolRule = PoolRule.NODE_ONLY
     max_crl_age: timedelta | Ignored | None = None
+    collateral_grace: timedelta = timedelta()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ Skip = Literal["unsafe_ignored"]
 _Digests = Annotated[list[Hex32], Meta(min_length=1, max_length=MAX_LIST)]
 _Flag = bool | Skip
 _AGE = re.compile(r"\A([1-9][0-9]{0,4})([hd])\Z")
+MAX_GRACE = timedelta(days=30)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -51,6 +52,7 @@ class _Require(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     places: Annotated[list[Line], Meta(min_length=1, max_length=MAX_LIST)] | None = None
     pool: PoolRule = PoolRule.NODE_ONLY
     max_crl_age: str | None = None
+    collateral_grace: str | None = None
 
 
 class _Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +133,7 @@ def _requirements(file: _Require, node: NodeRules) -> Requirements:
         places=None if file.places is None else tuple(file.places),
         pool=file.pool,
         max_crl_age=_age(file.max_crl_age),
+        collateral_grace=_grace(file.collateral_grace),
     )
 
 
@@ -166,9 +169,21 @@ def parse_key(value: str) -> dsse.PublicKey:
 def _age(value: str | None) -> timedelta | Ignored | None:
     if value is None or value == UNSAFE:
         return Ignored.UNSAFE_IGNORED if value else None
+    return _span("require.max_crl_age", value)
+
+
+def _grace(value: str | None) -> timedelta:
+    """None at all unless it is spelled out, and never longer than vendors' collateral lives."""
+    grace = timedelta() if value is None else _span("require.collateral_grace", value)
+    if grace > MAX_GRACE:
+        raise shape("require.collateral_grace", repr(value), f"at most {MAX_GRACE.days}d")
+    return grace
+
+
+def _span(member: str, value: str) -> timedelta:
     match = _AGE.match(value)
     if match is None:
-        raise shape("require.max_crl_age", repr(value), "hours or days, such as '24h' or '30d'")
+        raise shape(member, repr(value), "hours or days, such as '24h' or '30d'")
     return int(match[1]) * _UNITS[match[2]]
 
 

@@ -23,7 +23,7 @@ Left to others: getting documents (`client`), keeping the rollback state (`clien
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
@@ -222,11 +222,12 @@ def _standing(question: _Question, checks: Checks) -> None:
 def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[Claims, ...]:
     """Step 3, for all evidence there is: none is left unlooked at."""
     age = question.policy.require.max_crl_age if question.policy else None
+    grace = question.policy.require.collateral_grace if question.policy else timedelta()
     if isinstance(age, Ignored):
         checks.relax("require.max_crl_age", "revoked certificates may go unnoticed")
-        revocation = Revocation(required=False)
+        revocation = Revocation(required=False, grace=grace)
     else:
-        revocation = Revocation(max_age=age)
+        revocation = Revocation(max_age=age, grace=grace)
     if not document.evidence:  # a document does not parse without; "all of nothing" must not pass if that ever changes
         raise EvidenceError(Code.DOCUMENT_MALFORMED, found="no evidence", wanted="that of a TEE")
     found = []
