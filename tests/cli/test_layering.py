@@ -27,9 +27,11 @@ DOORS = {  # the rooms' doors that it may knock at
     "confide.cli",
     "confide.client",
     "confide.codes",
+    "confide.collateral",
     "confide.engine",
     "confide.errors",
     "confide.guest.examination",
+    "confide.guest.stocking",
     "confide.policy.text",
     "confide.receipt.model",  # types only
     "confide.receipt.verify",  # types only

@@ -1,6 +1,5 @@
 """AMD's service: the right questions for each product, and answers that the real verifier takes."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -24,12 +23,6 @@ from confide_sim.amd import FalseChip
 HTTP = HttpFetcher(pause=lambda _: None)
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CHIP = bytes(range(64))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _close() -> Iterator[None]:
-    yield
-    HTTP.close()
 
 
 def hwid(product: Product) -> bytes:

@@ -1,7 +1,6 @@
 """Asking services: bounds, patience, and what is told when they fail."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -24,16 +23,13 @@ Make = Callable[..., HttpFetcher]
 
 
 @pytest.fixture
-def fetcher() -> Iterator[Make]:
+def fetcher() -> Make:
     """Makes fetchers that note their pauses instead of taking them."""
-    with ExitStack() as stack:
 
-        def make(pauses: list[float] | None = None, **options: Any) -> HttpFetcher:
-            one = HttpFetcher(pause=(lambda _: None) if pauses is None else pauses.append, **options)
-            stack.callback(one.close)
-            return one
+    def make(pauses: list[float] | None = None, **options: Any) -> HttpFetcher:
+        return HttpFetcher(pause=(lambda _: None) if pauses is None else pauses.append, **options)
 
-        yield make
+    return make
 
 
 def test_an_answer_comes_with_its_headers(service: Service, fetcher: Make) -> None:

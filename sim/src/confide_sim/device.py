@@ -50,6 +50,9 @@ class FalseDevice:
         self.chip = FalseChip(product, at=now(), chip_id=chip_id)
         self._endorsements: tuple[Endorsements, datetime] | None = None
 
+    def renew(self) -> None:
+        """Nothing: what a false vendor says is made anew with each quote."""
+
     def quote(self, report_data: bytes) -> Quote:
         """A report of this chip over `report_data`, with chain and revocation list."""
         endorsements, made = self._current()

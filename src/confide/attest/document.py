@@ -181,6 +181,20 @@ def build_document(
     return strictjson.dumps(members)
 
 
+def add_collateral(document: Document, added: Mapping[str, bytes]) -> bytes:
+    """The document with more items of collateral, by their names on the wire; everything else to the byte as it was.
+
+    Nothing signs a document as a whole: evidence and collateral prove themselves.
+
+    Raises:
+        EvidenceError: `document.duplicate` for a name that is there already, `document.too_large`.
+    """
+    members = strictjson.loads(document.raw, limit=MAX_DOCUMENT)
+    members["collateral"] += [_item(name, value) for name, value in added.items()]
+    raw = strictjson.dumps(members)
+    return parse_document(raw).raw
+
+
 def check_nonce(document: Document, nonce: bytes, checks: Checks) -> None:
     """Check that the document's path leads from the caller's own nonce to the root that the binding covers.
 

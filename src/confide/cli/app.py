@@ -27,6 +27,8 @@ COMMANDS = {
     "policy": "confide.cli.policy",
     "owner": "confide.cli.owner",
     "doctor": "confide.cli.doctor",
+    "collateral": "confide.cli.collateral",
+    "bundle": "confide.cli.bundle",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

@@ -10,16 +10,17 @@ from confide.cli.output import emit, emit_json, fail_text, table
 
 @click.command("doctor", short_help="Show the TEE of this machine and whether it works.")
 @option("--collateral-dir", type=PATH, metavar="FOLDER", help="As the node's setting: vendor files that the host does not give.")
+@option("--collateral-source", default="", metavar="vendors|URL", help="As the node's setting: who is asked for the rest.")
 @option("--tee", "kind", metavar="KIND", help="Look at this kind, as the node's setting; by default what a node would choose.")
 @json_option
-def command(collateral_dir: Path | None, kind: str | None, *, as_json: bool) -> int:
+def command(collateral_dir: Path | None, collateral_source: str, kind: str | None, *, as_json: bool) -> int:
     """Show which TEE interfaces this machine has, whether this user may use them, and verify evidence of the one in use.
 
     Exits 0 if clients would find the evidence genuine, else with the code of what is wrong.
     """
     from confide.guest.examination import examine  # noqa: PLC0415 - the library loads when a command runs
 
-    found = examine(kind, collateral_dir=collateral_dir)
+    found = examine(kind, collateral_dir=collateral_dir, collateral_source=collateral_source)
     problem = found.problem
     code = 0 if problem is None else int(problem.code.exit)
     if as_json:

@@ -67,7 +67,7 @@ class _BusyError(Exception):
 
 
 class HttpFetcher:
-    """`Fetcher` over httpx. Safe for several threads."""
+    """`Fetcher` over httpx, a connection for each question: vendors are asked a few times a day. Safe for several threads."""
 
     def __init__(
         self,
@@ -77,9 +77,7 @@ class HttpFetcher:
         attempts: int = ATTEMPTS,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._timeout, self._attempts, self._pause = timeout, attempts, pause
-        times = httpx.Timeout(timeout, connect=min(CONNECT, timeout))
-        self._client = httpx.Client(timeout=times, proxy=proxy, follow_redirects=False)
+        self._timeout, self._attempts, self._pause, self._proxy = timeout, attempts, pause, proxy
 
     def ask(self, question: Question, /) -> Answer:
         """As `Fetcher.ask`, within the timeout, pauses included."""
@@ -97,9 +95,9 @@ class HttpFetcher:
         hint = "try again later, name a cache of your own, or use a bundle that was completed before"
         raise CollateralError(Code.COLLATERAL_UNREACHABLE, found=f"{question.place}: {found}", wanted="an answer", hint=hint)
 
-    def close(self) -> None:
-        """Give connections back."""
-        self._client.close()
+    def _opened(self) -> httpx.Client:
+        times = httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout))
+        return httpx.Client(timeout=times, proxy=self._proxy, follow_redirects=False)
 
     def _once(self, question: Question, deadline: float) -> Answer:
         headers = {"accept": question.accept}
@@ -107,7 +105,10 @@ class HttpFetcher:
             headers["content-type"] = question.content_type
         method = "GET" if question.body is None else "POST"
         try:
-            with self._client.stream(method, question.url, content=question.body, headers=headers) as response:
+            with (
+                self._opened() as client,
+                client.stream(method, question.url, content=question.body, headers=headers) as response,
+            ):
                 _require_success(response, question)
                 return Answer(_read(response, question, deadline), _kept(response))
         except httpx.TimeoutException:

@@ -53,6 +53,16 @@ class Keeper:
         """For operators."""
         return self._standing
 
+    @property
+    def kept(self) -> Mapping[str, bytes]:
+        """What the services said last; asks nobody."""
+        return self._items
+
+    @property
+    def due(self) -> bool:
+        """Whether the services would be asked now."""
+        return self._next is None or self.now() >= self._next
+
     def endorsements(self, evidence: Evidence, given: Mapping[str, bytes] = {}, *, subject: tuple[str, ...] = ()) -> Endorsements:
         """What the host gave, completed.
 
@@ -64,14 +74,14 @@ class Keeper:
             about = (evidence.kind, evidence.index, subject)
             if about != self._subject:
                 self._items, self._subject, self._next = {}, about, None
-            if self._next is None or self.now() >= self._next:
-                self._renew(evidence)
+            if self.due:
+                self._renew(evidence, given)
             return Endorsements({**self._items, **given})
 
-    def _renew(self, evidence: Evidence) -> None:
+    def _renew(self, evidence: Evidence, given: Mapping[str, bytes]) -> None:
         now = self.now()
         try:
-            self._items = self.collector.collect(evidence).items
+            self._items = self.collector.collect(evidence, given).items
         except ConfideError as error:
             self._standing = Standing(windows(self._items), self._standing.fetched, error)
             self._next = now + RETRY

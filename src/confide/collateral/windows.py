@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography.x509 import ocsp
-
 from confide.attest import x509
+from confide.attest.nvidia.ocsp import load_responses
 from confide.attest.x509 import UNREADABLE
 from confide.errors import ConfideError
 from confide.formats import strictjson
@@ -66,9 +65,7 @@ def _ends(role: str, value: bytes) -> Iterator[datetime]:
         for text in _CERTIFICATE.findall(value):
             yield x509.load_certificate(base64.b64decode(b"".join(text.split()))).not_valid_after_utc
     elif role == "ocsp":
-        response = ocsp.load_der_ocsp_response(value)
-        if response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL and response.next_update_utc is not None:
-            yield response.next_update_utc
+        yield from (each.next_update_utc for each in load_responses(value) if each.next_update_utc is not None)
 
 
 def _next_update(body: object, member: str) -> datetime:

@@ -11,6 +11,8 @@ from typing import Any
 
 from confide.attest.evidence import Roots
 from confide.attest.roots import VENDOR_ROOTS
+from confide.collateral.sources import keeper_of
+from confide.collateral.windows import windows
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.guest import GuestError
@@ -47,14 +49,17 @@ def examine(
     *,
     root: Path = Path("/"),
     collateral_dir: Path | None = None,
+    collateral_source: str = "",
     roots: Roots = VENDOR_ROOTS,
     now: Callable[[], datetime] = utc_now,
 ) -> Examination:
     """Look at everything once; of one kind, or of what a node would choose. Never raises for what it finds."""
     interfaces, interface = survey(root), ""
     try:
-        tee = open_found(prefer, root=root, collateral_dir=collateral_dir, roots=roots, now=now)
+        keeper = keeper_of(collateral_source, now=now)
+        tee = open_found(prefer, root=root, collateral_dir=collateral_dir, keeper=keeper, roots=roots, now=now)
         interface = tee.interface
+        tee.renew()
         checked = tee.examine()
     except GuestError as error:
         return Examination(interfaces, interface, problem=error)
@@ -71,4 +76,9 @@ def _facts(checked: Checked) -> Mapping[str, str]:
         **platform.facts(claims),
         "collateral": checked.collateral.found,
         "fresh_until": format_time(claims.not_after),
+        **{
+            f"{each.role}_ends": format_time(each.ends)
+            for each in windows(checked.quote.endorsements.items)
+            if each.ends is not None
+        },
     }

@@ -42,6 +42,10 @@ class Tee(Protocol):
         """SHA-256 of the SubjectPublicKeyInfo of a key that the keyset must name: a TPM's. None for kinds that have none."""
         ...
 
+    def renew(self) -> None:
+        """Get newer collateral, if it is time. May block for a minute; call it off the event loop, and beside `quote`."""
+        ...
+
     def quote(self, report_data: bytes) -> Quote:
         """Evidence over exactly `report_data` (64 bytes). May block for milliseconds; call it off the event loop."""
         ...

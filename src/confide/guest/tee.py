@@ -16,6 +16,7 @@ from pathlib import Path
 from confide.attest.evidence import Roots
 from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
+from confide.collateral.keeper import Keeper
 from confide.guest import GuestError
 from confide.guest.devices.checked import CheckedTee, open_checked, utc_now
 from confide.guest.devices.intel import TDX_PROVIDER, GramineSource, TdxSource
@@ -119,6 +120,7 @@ def detect(
     software_digest: bytes,
     root: Path = Path("/"),
     collateral_dir: Path | None = None,
+    keeper: Keeper | None = None,
     roots: Roots = VENDOR_ROOTS,
     now: Callable[[], datetime] = utc_now,
 ) -> Tee:
@@ -129,6 +131,7 @@ def detect(
         software_digest: what a false device derives its measurement from; real ones measure by themselves.
         root: the root of the file system.
         collateral_dir: vendor certificates and lists that the host does not give (`devices.collateral`).
+        keeper: asks the vendor's service for what neither gives.
 
     Raises:
         GuestError: `guest.no_tee`, `guest.unsupported_tee`, `guest.unknown_tee` or `guest.no_simulator`; `guest.device` where
@@ -145,15 +148,22 @@ def detect(
             wanted="one of " + ", ".join(f"/{path}" for name in wanted for path in DEVICES[name]),
             hint="run in a confidential VM, or ask for the simulated TEE by name: --tee simulated",
         )
-    return open_checked(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, now=now)
+    source = usable_source(root, prefer)
+    return open_checked(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
 
 
 def open_found(
-    prefer: str | None, *, root: Path, collateral_dir: Path | None, roots: Roots, now: Callable[[], datetime]
+    prefer: str | None,
+    *,
+    root: Path,
+    collateral_dir: Path | None,
+    keeper: Keeper | None,
+    roots: Roots,
+    now: Callable[[], datetime],
 ) -> CheckedTee:
     """The TEE that `detect` would choose, not yet asked for evidence: for showing what it gives, good or not."""
     _wanted(prefer)
-    return CheckedTee(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, now=now)
+    return CheckedTee(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
 
 
 def usable_source(root: Path, prefer: str | None = AUTO) -> Source:

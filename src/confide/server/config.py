@@ -29,6 +29,7 @@ MAX_OWNERS = 64
 RESERVED_OWNER = "operator"  # owns the start-up models
 ALIAS = r"^[a-z0-9][a-z0-9._-]{0,63}\Z"  # stands in URLs and receipts
 DIGEST = r"^[0-9a-f]{64}\Z"
+SOURCE = r"^(vendors|https?://[!-~]{1,512})?\Z"
 KEY = r"^(|ed25519:[0-9a-f]{64}|ml-dsa-65:[0-9a-f]{3904})\Z"
 _DOMAIN = "confide/v1/config"
 
@@ -150,6 +151,9 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         str,
         Meta(max_length=4096, description="Folder with vendor certificates and lists that the host does not give; empty for none"),
     ] = ""
+    collateral_source: Annotated[
+        str, Meta(pattern=SOURCE, description="Who is asked for collateral: `vendors`, or the address of a cache; empty for nobody")
+    ] = ""
     document_seconds: Annotated[int, Meta(ge=1, le=86_400, description="Largest age of the evidence served without a nonce")] = 3600
     pad_responses: Annotated[bool, Meta(description="Pad answers to length buckets")] = True
     pad_streams: Annotated[bool, Meta(description="Pad the lines of a streamed answer to length buckets")] = True
@@ -176,7 +180,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return hashlib.sha256(self.effective(models)).digest()
 
 
-PLACEMENT = ("host", "port", "workers", "log_dir", "collateral_dir", "upload_dir", "owner_workers")
+PLACEMENT = ("host", "port", "workers", "log_dir", "collateral_dir", "collateral_source", "upload_dir", "owner_workers")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

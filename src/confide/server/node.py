@@ -21,6 +21,7 @@ from pathlib import Path
 
 from confide.attest.keyset import Isolation, Keyset
 from confide.attest.publickeys import parse_key_text
+from confide.collateral.sources import keeper_of
 from confide.engine.package import Package, open_package
 from confide.engine.pool import Pool
 from confide.guest.admissions import Admissions
@@ -30,6 +31,7 @@ from confide.guest.epochs import Epochs
 from confide.guest.keys import NodeKeys
 from confide.guest.keysets import Boot
 from confide.guest.quoter import Quoter
+from confide.guest.renewal import Renewal
 from confide.guest.software import software_digest
 from confide.guest.tee import Tee, detect
 from confide.seal.keystore import KeyStore
@@ -66,6 +68,7 @@ class Node:
     proof: Proof = field(repr=False)
     admissions: Admissions = field(repr=False)
     uploads: Uploads = field(repr=False)
+    renewal: Renewal = field(repr=False)
     closing_checkpoint: bytes | None = None
 
     @property
@@ -90,6 +93,7 @@ class Node:
             ends.callback(self.keys.wipe)
             ends.push_async_callback(self.epochs.close)
             ends.callback(self.admissions.close)
+            ends.push_async_callback(self.renewal.close)
             self.closing_checkpoint = await self.proof.close()
 
 
@@ -110,7 +114,7 @@ async def prepare_node(
     digests = {alias: package.digest for alias, package in packages.items()}
     async with contextlib.AsyncExitStack() as undo:
         software = software_digest()
-        device = tee or detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir))
+        device = await asyncio.to_thread(_device, config, software) if tee is None else tee
         engine = _pool(config)  # 2
         undo.push_async_callback(engine.stop)
         await engine.start()
@@ -144,6 +148,9 @@ async def prepare_node(
             now=now,
             publish=epochs.set_admission,
         )
+        renewal = Renewal(device)
+        undo.push_async_callback(renewal.close)
+        renewal.start()
         parts = Parts(
             config=config,
             models=models,
@@ -178,7 +185,14 @@ async def prepare_node(
         proof=proof,
         admissions=admissions,
         uploads=uploads,
+        renewal=renewal,
     )
+
+
+def _device(config: NodeConfig, software: bytes) -> Tee:
+    """May ask a vendor's service."""
+    keeper = keeper_of(config.collateral_source, now=utc_now)
+    return detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir), keeper=keeper)
 
 
 @contextlib.asynccontextmanager

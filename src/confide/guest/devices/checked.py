@@ -8,7 +8,7 @@ policy wants of it.
 import hmac
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from confide.attest.claims import Claims
 from confide.attest.evidence import Evidence, Roots
 from confide.attest.x509 import Revocation
 from confide.codes import Code
+from confide.collateral.keeper import Keeper
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.guest import GuestError
@@ -50,9 +51,17 @@ class CheckedTee:
     """A TEE of `guest.tee`. Make it with `open_checked`, which asks it once."""
 
     def __init__(
-        self, source: Source, *, roots: Roots, collateral_dir: Path | None = None, now: Callable[[], datetime] = utc_now
+        self,
+        source: Source,
+        *,
+        roots: Roots,
+        collateral_dir: Path | None = None,
+        keeper: Keeper | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._source, self._roots, self._folder, self._now = source, roots, collateral_dir, now
+        self._keeper = keeper
+        self._last: tuple[Evidence, Mapping[str, bytes]] | None = None
         self.kind = source.kind.value
         self.simulated = False
         self.attestation_key_sha256: bytes | None = None
@@ -76,8 +85,11 @@ class CheckedTee:
         wanted = secrets.token_bytes(REPORT_DATA_SIZE) if report_data is None else report_data
         carried = carried_by(self._source.kind, wanted)
         raw = self._source.read(carried)
-        collateral = Collateral(raw.endorsements, read_folder(self._folder, self.platform.files), self._folder)
+        own = read_folder(self._folder, self.platform.files)
         evidence = Evidence(self.kind, raw.evidence)
+        self._last = evidence, {**own, **raw.endorsements}
+        asked = None if self._keeper is None else self._keeper.kept
+        collateral = Collateral(raw.endorsements, own, self._folder, asked)
         try:
             collateral.require_complete(self.platform.missing(evidence, collateral.endorsements.items))
             claims = self._verified(evidence, collateral)
@@ -88,6 +100,19 @@ class CheckedTee:
         if not hmac.compare_digest(claims.report_data, carried):
             raise GuestError(Code.GUEST_QUOTE, found="evidence over other bytes", wanted="over those that were given")
         return Checked(Quote(evidence, collateral.endorsements, claims.not_after), claims, collateral)
+
+    def renew(self) -> None:
+        """Ask the vendor's service for newer collateral, if it is time. May wait for the network; never asks the device, unless it
+        was never asked before."""
+        if self._keeper is None or not self._keeper.due:
+            return
+        if self._last is None:
+            raw = self._source.read(carried_by(self._source.kind, secrets.token_bytes(REPORT_DATA_SIZE)))
+            self._last = Evidence(self.kind, raw.evidence), raw.endorsements
+        self._keeper.endorsements(*self._last)
+        failure = self._keeper.standing.failure
+        if failure is not None:
+            log.warning("no newer collateral: %s; what is here serves on until it ends", failure)
 
     def quote(self, report_data: bytes) -> Quote:
         """Evidence over exactly `report_data`. What is wrong with the collateral is the operator's to read, not a stranger's."""
@@ -114,7 +139,12 @@ class CheckedTee:
 
 
 def open_checked(
-    source: Source, *, roots: Roots, collateral_dir: Path | None = None, now: Callable[[], datetime] = utc_now
+    source: Source,
+    *,
+    roots: Roots,
+    collateral_dir: Path | None = None,
+    keeper: Keeper | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> CheckedTee:
     """A TEE whose evidence verifies now. What no default policy would accept of its state is logged, not refused.
 
@@ -122,12 +152,13 @@ def open_checked(
         GuestError: `guest.device`, and as `CheckedTee.examine`.
     """
     source.check()
-    tee = CheckedTee(source, roots=roots, collateral_dir=collateral_dir, now=now)
+    tee = CheckedTee(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
+    tee.renew()
     claims = tee.examine().claims
     tee.simulated, tee.attestation_key_sha256 = claims.simulated, claims.bound_key_sha256
     ends = format_time(claims.not_after)
     log.info("evidence of %s through %s, good until %s", tee.platform.title, source.name, ends)
-    if tee.platform.lasting and claims.not_after - now() < SOON:
+    if tee.platform.lasting and keeper is None and claims.not_after - now() < SOON:
         log.warning("certificates or revocation lists end at %s: give newer ones in collateral_dir", ends)
     for error in unacceptable(claims):
         log.warning("policies refuse this guest unless they say otherwise: %s", error)
@@ -143,6 +174,8 @@ def unacceptable(claims: Claims) -> tuple[str, ...]:
 
 def _refused(error: ConfideError, collateral: Collateral) -> GuestError:
     """The verifier's refusal, told to the operator."""
-    hint = "fix what the host gives, or give newer files in collateral_dir; clients would refuse this node"
+    hint = (
+        "fix what the host gives, give newer files in collateral_dir, or name a collateral_source; clients would refuse this node"
+    )
     found = f"{error.code.value}: {error.found} ({collateral.found})"
     return GuestError(Code.GUEST_SELF_CHECK, found=found, wanted=error.wanted, hint=hint)

@@ -15,7 +15,6 @@ from confide.attest.claims import Claims
 from confide.attest.constraints import Ignored
 from confide.attest.dcap import pck
 from confide.attest.dcap.claims import IntelClaims
-from confide.attest.dcap.collateral import MAX_BODY
 from confide.attest.dcap.quote import MAX_QUOTE, TeeType, parse_quote
 from confide.attest.eventlog.log import MAX_LOG
 from confide.attest.evidence import Evidence, Kind
@@ -23,8 +22,9 @@ from confide.attest.sgx.validate import SgxConstraints
 from confide.attest.tdx.layout import RTMRS, parse_body
 from confide.attest.tdx.validate import TdxConstraints
 from confide.attest.tdx.verify import replay_registers
-from confide.attest.x509 import MAX_BUNDLE, MAX_CRL, load_certificates
+from confide.attest.x509 import load_certificates
 from confide.codes import Code
+from confide.collateral.files import INTEL
 from confide.errors import ConfideError
 from confide.guest import GuestError
 from confide.guest.devices.reports import DENIED, denied, failed
@@ -35,16 +35,7 @@ log = logging.getLogger("confide.guest")
 TDX_PROVIDER = "tdx_guest"  # KBUILD_MODNAME of drivers/virt/coco/tdx-guest
 CCEL_TABLE = "sys/firmware/acpi/tables/CCEL"  # ACPI 6.5 section 5.2.34, by drivers/acpi/sysfs.c
 CCEL_LOG = "sys/firmware/acpi/tables/data/CCEL"
-FILES = {  # file of collateral_dir -> role in `Endorsements`, and its bound in bytes
-    "tcb-info.json": ("tcb-info", MAX_BODY),
-    "tcb-info-chain.pem": ("tcb-info-chain", MAX_BUNDLE),
-    "qe-identity.json": ("qe-identity", MAX_BODY),
-    "qe-identity-chain.pem": ("qe-identity-chain", MAX_BUNDLE),
-    "pck-chain.pem": ("pck-chain", MAX_BUNDLE),
-    "pck-crl.der": ("pck-crl", MAX_CRL),
-    "pck-crl-chain.pem": ("pck-crl-chain", MAX_BUNDLE),
-    "root-crl.der": ("root-crl", MAX_CRL),
-}
+FILES = INTEL
 OPTIONAL = frozenset({"pck-chain", "pck-crl-chain"})  # quotes carry their chain
 QE = {Kind.SGX: "/sgx/certification/v4/qe/identity", Kind.TDX: "/tdx/certification/v4/qe/identity"}
 

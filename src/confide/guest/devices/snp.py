@@ -11,17 +11,12 @@ from confide.attest.evidence import Evidence, Kind
 from confide.attest.snp.claims import SnpClaims
 from confide.attest.snp.layout import REPORT_SIZE, Report, SigningKey, parse_report, product_of_cpuid
 from confide.attest.snp.validate import SnpConstraints
-from confide.attest.x509 import MAX_BUNDLE, MAX_CRL
+from confide.collateral.files import AMD
 from confide.guest.devices.certificates import parse_table
 from confide.guest.devices.reports import ReportSource
 from confide.guest.devices.source import Raw
 
-FILES = {  # file of collateral_dir -> role in `Endorsements`, and its bound in bytes
-    "vcek.der": ("vcek", MAX_BUNDLE),
-    "vlek.der": ("vlek", MAX_BUNDLE),
-    "cert-chain.pem": ("cert-chain", MAX_BUNDLE),
-    "crl.der": ("crl", MAX_CRL),
-}
+FILES = AMD
 LEAVES = {SigningKey.VCEK: "vcek", SigningKey.VLEK: "vlek"}
 
 

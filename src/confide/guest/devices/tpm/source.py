@@ -31,8 +31,8 @@ from confide.attest.tpm.public import ECC, RSA
 from confide.attest.tpm.quote import parse_attest
 from confide.attest.tpm.validate import TpmConstraints
 from confide.attest.tpm.verify import replay_log
-from confide.attest.x509 import MAX_BUNDLE, MAX_CRL
 from confide.codes import Code
+from confide.collateral.files import TPM
 from confide.errors import ConfideError, EvidenceError
 from confide.guest import GuestError
 from confide.guest.devices.reports import BusyError, patiently
@@ -49,11 +49,7 @@ LOG = "sys/kernel/security/tpm0/binary_bios_measurements"  # Linux drivers/char/
 AZURE_KEY, AZURE_CERTIFICATE = 0x81000003, 0x01C101D0
 GOOGLE = ((0x01C10003, 0x01C10002), (0x01C10001, 0x01C10000))  # template and certificate: P-256, then RSA
 TRIES = 4  # quotes, while PCRs change
-FILES = {  # file of collateral_dir -> role in `Endorsements`, and its bound in bytes
-    "ak-cert.der": ("ak-cert", MAX_BUNDLE),
-    "ak-chain.pem": ("ak-chain", MAX_BUNDLE),
-    "ak-crl.der": ("ak-crl", MAX_CRL),
-}
+FILES = TPM
 
 
 @dataclass(frozen=True)
