@@ -18,7 +18,7 @@ class Raw:
     """Evidence by role, and what the host gave beside it, by role. Unverified."""
 
     evidence: Mapping[str, bytes] = field(repr=False)
-    endorsements: Mapping[str, bytes] = field(repr=False, default=NOTHING)
+    endorsements: Mapping[str, bytes] = field(repr=False, default_factory=lambda: NOTHING)
 
 
 class Source(Protocol):
