@@ -25,7 +25,7 @@ REQUIRED = {case_spec: set(MUST.findall(text)) for case_spec, text in SPECS.item
 
 VECTORED_AREAS = {
     *("verdict", "policy", "ohttp", "hpke", "bhttp", "receipt", "log", "keyset", "binding", "document", "admission", "snp"),
-    *("package", "tpm", "azure", "dcap", "sgx", "tdx", "eventlog", "nitro", "cbor", "cose", "nvidia"),
+    *("package", "tpm", "azure", "dcap", "sgx", "tdx", "eventlog", "nitro", "cbor", "cose", "nvidia", "ear"),
 }
 EXEMPT: dict[str, str] = {  # code -> why no vector, which is a pure function of its input, can reach it
     "policy.composite": "tests/policy/test_composite.py; a vector would need evidence of two false vendors in one document",

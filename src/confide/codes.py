@@ -623,6 +623,16 @@ class Code(Enum):
     VERDICT_EXPIRED = ("verdict.expired", Exit.EVIDENCE, Remedy.RETRY, "the verdict has expired")
     VERDICT_ACCEPT_DIGEST = ("verdict.accept_digest", Exit.POLICY, Remedy.STOP, "what the node runs is not what was accepted")
 
+    # ear: attestation results of others, and for others (policy/ear/)
+    EAR_MALFORMED = ("ear.malformed", Exit.POLICY, Remedy.STOP, "the token is no signed attestation result")
+    EAR_ALGORITHM = ("ear.algorithm", Exit.POLICY, Remedy.STOP, "the token is signed with another algorithm than the key's")
+    EAR_SIGNATURE = ("ear.signature", Exit.POLICY, Remedy.STOP, "the token is not signed by the key that was given")
+    EAR_PROFILE = ("ear.profile", Exit.POLICY, Remedy.STOP, "the token is of another profile")
+    EAR_TIME = ("ear.time", Exit.POLICY, Remedy.RETRY, "the token is not about now")
+    EAR_NONCE = ("ear.nonce", Exit.POLICY, Remedy.STOP, "the token answers another question than the caller's")
+    EAR_KEY = ("ear.key", Exit.MISUSE, Remedy.FIX, "the file holds no public key of a verifier")
+    EAR_STATUS = ("ear.status", Exit.POLICY, Remedy.STOP, "the verifier thinks worse of the node than is accepted")
+
     # hpke: RFC 9180 (seal/hpke.py)
     HPKE_SUITE = ("hpke.suite", Exit.CHANNEL, Remedy.UPDATE, "the KEM, KDF or AEAD is not one that we implement")
     HPKE_PUBLIC_KEY = ("hpke.public_key", Exit.CHANNEL, Remedy.STOP, "the public key is not one of its KEM")

@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "confide.cli.doctor",
     "collateral": "confide.cli.collateral",
     "bundle": "confide.cli.bundle",
+    "ear": "confide.cli.ear",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
