@@ -28,9 +28,6 @@ VECTORED_AREAS = {
     *("package", "tpm", "azure", "dcap", "sgx", "tdx", "eventlog", "nitro", "cbor", "cose", "nvidia", "ear"),
 }
 EXEMPT: dict[str, str] = {  # code -> why no vector, which is a pure function of its input, can reach it
-    "policy.composite": "tests/policy/test_composite.py; a vector would need evidence of two false vendors in one document",
-    "verdict.composite": "the same",
-    "verdict.devices": "the same",
     "log.unknown": "a log that a node does not keep, not bytes",
     "log.storage": "a full or broken disk, not bytes",
     "package.not_found": "a place in a file system, not bytes",

@@ -120,8 +120,12 @@ def machine(
     bound: bool = True,
     tpm: FalseTpm | None = None,
     overrides: Mapping[str, Any] | None = None,
+    short: bool = False,
 ) -> bytes:
-    """The document of a node with these devices. What it says of them may lie: `named` keys, `indexes`, `nonces`, the binding."""
+    """The document of a node with these devices. What it says of them may lie: `named` keys, `indexes`, `nonces`, the binding.
+
+    `short` manifests compare four values, not all.
+    """
     keys: dict[str, Any] = {"gpu_leaf_key_sha256": [gpu.leaf_key_sha256 for gpu in gpus] if named is None else named}
     keys |= {} if tpm is None else {"tpm_ak_spki_sha256": spki_sha256(tpm.key.public_key())}
     world = World(keys=keys)
@@ -134,7 +138,8 @@ def machine(
         index = place if indexes is None else indexes[place]
         nonce = gpu_nonce(nonces=root, keyset=world.keyset.raw, index=index)
         evidence = gpu.evidence(nonce=(nonces or {}).get(place, nonce), index=index, **(overrides or {}))
-        others.append((evidence, gpu.endorsements(ocsp=statuses)))
+        manifests = {"rim_driver": gpu.rim("driver", indexes=(7, 35)), "rim_vbios": gpu.rim("vbios", indexes=(0, 1))}
+        others.append((evidence, gpu.endorsements(ocsp=statuses, **(manifests if short else {}))))
     reports = [each.items["gpu-report"] for each, _ in sorted(others, key=lambda part: part[0].index)]
     whole = binding(nonces=root, keyset=world.keyset.raw, device_evidence=join_device_evidence(reports if bound else []))
     if tpm is not None:
