@@ -1,6 +1,7 @@
 """Several pieces of evidence in one document are one machine's, or none's (spec/07i-composite.md; DESIGN section 4).
 
-1. Exactly one piece is the machine's own (`primary`). A TPM's quote beside a SEV-SNP report or a TDX quote stands with it, not for it.
+1. Exactly one piece is the machine's own (`primary`). A TPM's quote beside a SEV-SNP report or a TDX quote stands with it, not for
+   it.
 2. A policy that names a TEE is never satisfied by a TPM alone: entries for both mean both.
 3. A policy with an entry for NVIDIA demands a device; devices are numbered from 0 without gaps, differ, and are those that the
    keyset names, in order.
