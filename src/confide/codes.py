@@ -633,6 +633,14 @@ class Code(Enum):
     EAR_KEY = ("ear.key", Exit.MISUSE, Remedy.FIX, "the file holds no public key of a verifier")
     EAR_STATUS = ("ear.status", Exit.POLICY, Remedy.STOP, "the verifier thinks worse of the node than is accepted")
 
+    # reference: values from makers of software, for policies (policy/reference/)
+    REFERENCE_MALFORMED = ("reference.malformed", Exit.POLICY, Remedy.FIX, "the file holds no reference values that can be read")
+    REFERENCE_KEY = ("reference.key", Exit.MISUSE, Remedy.FIX, "the file holds no public key that signs manifests")
+    REFERENCE_SIGNATURE = ("reference.signature", Exit.POLICY, Remedy.STOP, "the manifest is not signed by the key that was given")
+    REFERENCE_TIME = ("reference.time", Exit.POLICY, Remedy.STOP, "the manifest is not valid at this time")
+    REFERENCE_UNSUPPORTED = ("reference.unsupported", Exit.POLICY, Remedy.UPDATE, "a reference says what no policy here can")
+    REFERENCE_NO_ENTRY = ("reference.no_entry", Exit.POLICY, Remedy.FIX, "the policy accepts no TEE that the references are about")
+
     # hpke: RFC 9180 (seal/hpke.py)
     HPKE_SUITE = ("hpke.suite", Exit.CHANNEL, Remedy.UPDATE, "the KEM, KDF or AEAD is not one that we implement")
     HPKE_PUBLIC_KEY = ("hpke.public_key", Exit.CHANNEL, Remedy.STOP, "the public key is not one of its KEM")

@@ -1,12 +1,13 @@
-"""`confide policy`: sign a policy, and see what one says."""
+"""`confide policy`: sign a policy, see what one says, take values of a software's maker into it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from confide.cli.key import passphrase_option
-from confide.cli.options import PATH, json_option, option, signer_option
-from confide.cli.output import banner, emit, emit_json
+from confide.cli.options import PATH, at_option, json_option, option, signer_option
+from confide.cli.output import banner, emit, emit_json, note
 from confide.codes import Code
 from confide.errors import MisuseError
 
@@ -56,3 +57,49 @@ def check(file: Path, *, policy_signers: tuple[Path, ...], as_json: bool) -> Non
         return
     for name, value in shown.items():
         emit(f"{name.replace('_', ' '):<12}{', '.join(value) if isinstance(value, list) else value}")
+
+
+@command.command("import", short_help="Take reference values of a software's maker into a policy.")
+@click.argument("file", type=PATH)
+@option("--signer", type=PATH, metavar="FILE", help="Public key (PEM) that must have signed FILE, a CoRIM.")
+@option("--unsigned", is_flag=True, help="Take FILE without a signature: you know where it is from.")
+@option("--into", "policy", type=PATH, metavar="POLICY", help="Policy whose accept entries take the values.")
+@option("-o", "--output", type=PATH, metavar="FILE", help="Where to write that policy.")
+@option("--keep", is_flag=True, help="Keep the entries as they are and add those with the values.")
+@option("--force", is_flag=True, help="Replace an existing file.")
+@at_option
+@json_option
+def import_(
+    file: Path,
+    *,
+    signer: Path | None,
+    unsigned: bool,
+    policy: Path | None,
+    output: Path | None,
+    keep: bool,
+    force: bool,
+    at: datetime | None,
+    as_json: bool,
+) -> None:
+    """Read reference values from FILE, a CoRIM (CBOR) or JSON, and take them into a policy.
+
+    Entries of the kinds that FILE speaks of get its values; minimum firmware and everything else stays as the policy has it.
+    Without --into, show what FILE holds.
+    """
+    from confide.client import references  # noqa: PLC0415 - the library loads when a command runs
+
+    if unsigned == (signer is not None):
+        raise MisuseError(Code.CLI_INPUT, found="both or neither of --signer and --unsigned", wanted="one of them")
+    if (policy is None) != (output is None):
+        raise MisuseError(Code.CLI_INPUT, found="one of --into and --output", wanted="both or neither")
+    if output is not None and output.exists() and not force:
+        raise MisuseError(Code.CLI_EXISTS, found=str(output), wanted="a new file", hint="choose another name, or --force")
+    found = references.read(file, signer=signer, now=at or datetime.now(UTC))
+    merged = None if policy is None or output is None else references.into(found, policy, output, keep=keep)
+    if as_json:
+        emit_json(references.as_dict(found, merged))
+        return
+    for line in references.lines(found, merged):
+        emit(line)
+    if output is not None:
+        note(f"wrote {output}")

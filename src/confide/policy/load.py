@@ -46,9 +46,13 @@ def load_policy(data: bytes, *, name_hint: str = "policy.toml", keys: tuple[dsse
 
 def sign_policy(data: bytes, *, keys: tuple[dsse.SigningKey, ...]) -> bytes:
     """A DSSE envelope around the policy in `data` (unsigned TOML or JSON), which must load. Raises as `load_policy`."""
-    load_policy(data)
-    members = _json(data, "the policy", limit=MAX_POLICY) if data.lstrip().startswith(b"{") else _toml(data, "the policy")
-    return dsse.sign(strictjson.dumps(members), payload_type=PAYLOAD_TYPE, keys=keys)
+    return dsse.sign(strictjson.dumps(plain_members(data)), payload_type=PAYLOAD_TYPE, keys=keys)
+
+
+def plain_members(data: bytes, *, name_hint: str = "the policy") -> Mapping[str, Any]:
+    """The members of an unsigned policy (TOML or JSON), which must load. Raises as `load_policy`."""
+    load_policy(data, name_hint=name_hint)
+    return _json(data, name_hint, limit=MAX_POLICY) if data.lstrip().startswith(b"{") else _toml(data, name_hint)
 
 
 def _policy(members: Mapping[str, Any], data: bytes, *, raw: bytes, signer: str = "") -> Policy:
