@@ -10,6 +10,7 @@ from confide.client.loading import read_policy
 from confide.policy.load import plain_members
 from confide.policy.members import shown
 from confide.policy.reference import corim, plain
+from confide.policy.reference.envelope import signer_key
 from confide.policy.reference.merge import Merged, merge
 from confide.policy.reference.model import References
 
@@ -27,7 +28,7 @@ def read(path: Path, *, signer: Path | None, now: datetime) -> References:
     data = read_file(path, limit=MAX_FILE)
     if signer is None and data.lstrip()[:1] == b"{":
         return plain.read(data, limit=MAX_FILE)
-    key = None if signer is None else corim.signer_key(read_file(signer, limit=MAX_KEY))
+    key = None if signer is None else signer_key(read_file(signer, limit=MAX_KEY))
     return corim.read(data, signer=key, now=now)
 
 

@@ -29,7 +29,8 @@ from tests.support import refused
 from confide.attest.evidence import Kind
 from confide.codes import Code
 from confide.errors import PolicyError
-from confide.policy.reference.corim import read, signer_key
+from confide.policy.reference.corim import read
+from confide.policy.reference.envelope import signer_key
 from confide.policy.reference.model import Reference, References
 from confide_sim.aws import cbor
 

@@ -3,33 +3,25 @@
 Two profiles say where the values stand: AMD's (draft-deeglaze-amd-sev-snp-corim-profile-02, by class-id) and the one for launch
 measurements that IGVM tools write (by vendor, model and the name of the field). A constraint that has no member in an `accept`
 entry refuses the file. Other triples say something else than what software measures, and are named in `left_out`. Refused too:
-times outside of `rim-validity`, tags other than CoMID. Left to others: COSE (`attest.cose`), CBOR (`attest.cbor`).
+times outside of `rim-validity`, tags other than CoMID. Left to others: signatures and times (`envelope`), CBOR (`attest.cbor`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from types import MappingProxyType
+from datetime import datetime
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from confide.attest import cbor, cose
+from confide.attest import cbor
 from confide.attest.cbor import Tagged
-from confide.attest.checks import Checks
 from confide.attest.evidence import Kind
-from confide.codes import Code
-from confide.errors import EvidenceError, PolicyError
-from confide.formats.fields import format_time
+from confide.errors import EvidenceError
 from confide.policy.members import shown
+from confide.policy.reference.envelope import mapping, require_valid, untagged, verified
 from confide.policy.reference.model import MAX_REFERENCES, Reference, References, malformed, unsupported
 
-SIGNED, UNSIGNED, COMID = 18, 501, 506  # tags (draft section 12.3)
-URI, UUID, BYTES, EPOCH, SVN, MIN_SVN = 32, 37, 560, 1, 552, 553
-CONTENT_TYPE, META = 3, 8  # protected headers (draft section 4.2.1)
-HEADERS = frozenset({CONTENT_TYPE, META, 4, 15, 33, 34})  # with kid, CWT claims, x5chain, x5t: none chooses how to verify
-RIM = "application/rim+cbor"
+UNSIGNED, COMID = 501, 506  # tags (draft section 12.3)
+URI, UUID, BYTES, SVN, MIN_SVN = 32, 37, 560, 552, 553
 SHA384 = 7  # IANA Named Information, hash algorithms
 LAUNCH = "tag:microsoft.com,2026:launch-measurement/v1"
 TRIPLES = {1: "endorsed values", 2: "identity keys", 3: "attestation keys", 4: "dependencies", 5: "membership", 6: "CoSWID"}
@@ -50,13 +42,13 @@ def read(data: bytes, *, signer: ec.EllipticCurvePublicKey | None, now: datetime
         PolicyError: `reference.malformed`, `reference.signature`, `reference.time` or `reference.unsupported`.
     """
     try:
-        payload = data if signer is None else _verified(data, signer, now)
-        corim = _map(_untagged(cbor.loads(payload), UNSIGNED, "an unsigned CoRIM"), "corim-map")
-        _require_valid(corim.get(4), now)
+        payload = data if signer is None else verified(data, signer, now)
+        corim = mapping(untagged(cbor.loads(payload), UNSIGNED, "an unsigned CoRIM"), "corim-map")
+        require_valid(corim.get(4), now)
         found: list[Reference] = []
         left_out: dict[str, None] = {}
         for tag in _list(corim.get(1), "tags"):
-            triples = _map(_map(_comid(tag), "concise-mid-tag").get(4), "triples-map")
+            triples = mapping(mapping(_comid(tag), "concise-mid-tag").get(4), "triples-map")
             left_out |= dict.fromkeys(TRIPLES.get(key, f"triples of number {key}") for key in triples if key != 0)
             found += [_reference(record, corim.get(3)) for record in _list(triples.get(0, []), "reference-triples")]
     except EvidenceError as error:
@@ -64,62 +56,6 @@ def read(data: bytes, *, signer: ec.EllipticCurvePublicKey | None, now: datetime
     if not found:
         raise malformed("no reference triple", "at least one")
     return References(_name(corim.get(0)), signer is not None, tuple(found), tuple(left_out))
-
-
-def signer_key(data: bytes) -> ec.EllipticCurvePublicKey:
-    """The key that must have signed: PEM of P-256, P-384 or P-521; `reference.key` otherwise."""
-    try:
-        key = load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, tuple(_ALGORITHMS)):
-        raise PolicyError(Code.REFERENCE_KEY, found="something else", wanted="a public key in PEM of P-256, P-384 or P-521")
-    return key
-
-
-_ALGORITHMS: Mapping[type[ec.EllipticCurve], cose.Algorithm] = MappingProxyType(
-    {ec.SECP256R1: cose.Algorithm.ES256, ec.SECP384R1: cose.Algorithm.ES384, ec.SECP521R1: cose.Algorithm.ES512}
-)
-
-
-def _verified(data: bytes, signer: ec.EllipticCurvePublicKey, now: datetime) -> bytes:
-    """Draft section 4.2: the payload of a `signed-corim`. The signer's curve says the algorithm."""
-    algorithm, checks = _ALGORITHMS[type(signer.curve)], Checks()
-    try:
-        message = cose.parse_sign1(
-            data, algorithms=(algorithm,), tagged=True, checks=checks, protected_labels=HEADERS, unprotected_labels=HEADERS
-        )
-        cose.require_signed(message, signer, title="manifest", checks=checks)
-    except EvidenceError as error:
-        code = Code.REFERENCE_SIGNATURE if error.code in {Code.COSE_SIGNATURE, Code.COSE_ALGORITHM} else Code.REFERENCE_MALFORMED
-        raise PolicyError(code, found=f"{error.code.value} {error.found}"[:200], wanted="a CoRIM signed by the key given") from None
-    header = _map(cbor.loads(message.protected), "protected header")
-    if header.get(CONTENT_TYPE, RIM) != RIM:
-        raise malformed("another content type", RIM)
-    if isinstance(header.get(META), bytes):
-        _require_valid(_map(cbor.loads(header[META]), "corim-meta-map").get(1), now)
-    return message.payload
-
-
-def _require_valid(validity: Any, now: datetime) -> None:
-    """Draft section 7.3, `validity-map`; none is no limit."""
-    if validity is None:
-        return
-    begin, end = (_instant(_map(validity, "validity-map").get(key)) for key in (0, 1))
-    if end is None:
-        raise malformed("a validity without an end", "not-after")
-    if (begin is not None and now < begin) or now >= end:
-        window = f"{format_time(begin) if begin else '...'} to {format_time(end)}"
-        raise PolicyError(Code.REFERENCE_TIME, found=format_time(now), wanted=window)
-
-
-def _instant(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    seconds = _untagged(value, EPOCH, "a time")
-    if type(seconds) is not int or not 0 <= seconds < 1 << 37:
-        raise malformed("a time of another form", "seconds since 1970, tagged")
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _comid(tag: Any) -> Any:
@@ -132,13 +68,13 @@ def _comid(tag: Any) -> Any:
 def _reference(record: Any, profile: Any) -> Reference:
     """Draft section 5.1.5: an environment and its measurements."""
     environment, measurements = _pair(record, "reference-triple-record")
-    kind, member = _reader(_map(environment, "environment-map"), profile)
+    kind, member = _reader(mapping(environment, "environment-map"), profile)
     members: dict[str, Any] = {}
     for measurement in _list(measurements, "measurements"):
-        each = _map(measurement, "measurement-map")
+        each = mapping(measurement, "measurement-map")
         if set(each) - {0, 1}:
             raise unsupported("a measurement with an authority", "one without")
-        for name, value in member(each.get(0), _map(each.get(1), "measurement-values-map")):
+        for name, value in member(each.get(0), mapping(each.get(1), "measurement-values-map")):
             if name in members:
                 raise malformed(f"{name} twice in a reference", "once")
             members[name] = value
@@ -154,7 +90,7 @@ def _reader(environment: Mapping[Any, Any], profile: Any) -> tuple[Kind, _Reader
     """Which profile an environment is of (draft section 5.1.4: class, instance, group)."""
     if set(environment) != {0}:
         raise unsupported("an instance or a group", "a class alone")
-    known = _map(environment[0], "class-map")
+    known = mapping(environment[0], "class-map")
     identity = known.get(0)
     if isinstance(identity, Tagged) and identity.tag == UUID and identity.value in AMD and set(known) == {0}:
         return Kind.SNP, _amd
@@ -203,7 +139,7 @@ def _sha384(digests: Any) -> str:
 
 
 def _raw(value: Any, size: int) -> str:
-    data = _untagged(value, BYTES, "raw bytes")
+    data = untagged(value, BYTES, "raw bytes")
     if not isinstance(data, bytes) or len(data) != size:
         raise malformed("raw bytes of another length", f"{size} bytes")
     return data.hex()
@@ -211,7 +147,7 @@ def _raw(value: Any, size: int) -> str:
 
 def _image(version: Any) -> str:
     """IMAGE_ID stands as hex in a `version-map`."""
-    text = _map(version, "version-map").get(0)
+    text = mapping(version, "version-map").get(0)
     if not isinstance(text, str):
         raise malformed("a version that is no text", "IMAGE_ID in hex")
     return text.lower()
@@ -221,7 +157,7 @@ def _svn(value: Any) -> int:
     """A guest's number is a minimum here (#6.553); an exact one (#6.552) has no member in an `accept` entry."""
     if isinstance(value, Tagged) and value.tag == SVN:
         raise unsupported("an exact SVN", "a minimum")
-    number = _untagged(value, MIN_SVN, "a minimum SVN")
+    number = untagged(value, MIN_SVN, "a minimum SVN")
     if type(number) is not int or number < 0:
         raise malformed("an SVN of another form", "a number")
     return number
@@ -230,18 +166,6 @@ def _svn(value: Any) -> int:
 def _name(identity: Any) -> str:
     text = identity.value.hex() if isinstance(identity, Tagged) and isinstance(identity.value, bytes) else str(identity)
     return shown(text, limit=200)
-
-
-def _untagged(value: Any, tag: int, what: str) -> Any:
-    if not isinstance(value, Tagged) or value.tag != tag:
-        raise malformed(f"something else than {what}", f"tag {tag}")
-    return value.value
-
-
-def _map(value: Any, what: str) -> Mapping[Any, Any]:
-    if not isinstance(value, dict):
-        raise malformed(f"no {what}", "a map")
-    return value
 
 
 def _list(value: Any, what: str) -> list[Any]:
