@@ -1,11 +1,12 @@
 """`confide collateral`: get what vendors publish into a node's folder, and see when it ends."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from confide.cli.options import PATH, json_option, option
+from confide.cli.options import PATH, json_option, option, timeout_option
 from confide.cli.output import emit, emit_json, note, table
 
 
@@ -31,30 +32,52 @@ def fetch(into: Path, kind: str | None, source: str, *, as_json: bool) -> None:
 
     note(f"asking {'the vendor' if source == 'vendors' else source}; a service that is busy is asked again for up to a minute")
     stocked = stock(into, source, prefer=kind)
-    _show([(each.file, each.ends, each.size) for each in stocked], as_json=as_json, folder=into)
+    _show([(each.file, each.ends, each.size) for each in stocked], as_json=as_json, place=str(into))
 
 
-@command.command("list", short_help="Show what a folder or a bundle file holds, and when it ends.")
-@click.argument("source", type=PATH, metavar="FOLDER|BUNDLE")
+@command.command("list", short_help="Show what a node, a folder or a bundle file holds, and when it ends.")
+@click.argument("source", metavar="URL|FOLDER|BUNDLE")
+@option("--prometheus", is_flag=True, help="Print days left in Prometheus' text format, for a node exporter's folder.")
+@timeout_option
 @json_option
-def show(source: Path, *, as_json: bool) -> None:
-    """Show each piece of collateral in a node's folder or in a bundle file, soonest end first."""
+def show(source: str, *, prometheus: bool, timeout: float, as_json: bool) -> None:
+    """Show each piece of collateral of a node, in a node's folder or in a bundle file, soonest end first.
+
+    Nothing is verified: it is what is written in the pieces.
+    """
+    from confide.client.source import is_url, obtain  # noqa: PLC0415
     from confide.collateral import bundles  # noqa: PLC0415
 
-    found = bundles.pieces(source)
-    _show([(each.file, each.ends, each.size) for each in found], as_json=as_json, folder=source)
+    live = is_url(source)
+    found = bundles.pieces_of_bytes(obtain(source, timeout=timeout).document) if live else bundles.pieces(Path(source))
+    rows = [(each.file, each.ends, each.size) for each in found]
+    if prometheus:
+        emit("\n".join(_gauges(rows, datetime.now(UTC))))
+    else:
+        _show(rows, as_json=as_json, place=source)
 
 
-def _show(rows: list[tuple[str, datetime | None, int]], *, as_json: bool, folder: Path) -> None:
+def _gauges(rows: list[tuple[str, datetime | None, int]], now: datetime) -> Iterator[str]:
+    """Prometheus' text exposition format, 0.0.4: labels escape backslash, quote and line feed."""
+    name = "confide_collateral_days_left"
+    yield from (f"# HELP {name} Days until this piece of collateral ends.", f"# TYPE {name} gauge")
+    for piece, ends, _ in rows:
+        days = _days(ends, now)
+        label = piece.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        if days is not None:
+            yield f'{name}{{piece="{label}"}} {days}'
+
+
+def _show(rows: list[tuple[str, datetime | None, int]], *, as_json: bool, place: str) -> None:
     now = datetime.now(UTC)
     if as_json:
         pieces = [
             {"name": name, "bytes": size, "ends": None if ends is None else ends.isoformat(), "days_left": _days(ends, now)}
             for name, ends, size in rows
         ]
-        emit_json({"place": str(folder), "pieces": pieces})
+        emit_json({"place": place, "pieces": pieces})
         return
-    emit(f"{folder}" if rows else f"{folder}  holds no collateral")
+    emit(place if rows else f"{place}  holds no collateral")
     emit(table((name, f"{size:,} bytes", _told(ends, now)) for name, ends, size in rows))
 
 

@@ -27,7 +27,12 @@ def read_bundle(path: Path) -> bytes:
 
 def pieces(path: Path) -> tuple[Piece, ...]:
     """What a folder or a bundle file holds, soonest end first. Raises as `read_bundle` and `parse_document`."""
-    return pieces_of(path) if path.is_dir() else pieces_in(parse_document(read_bundle(path)))
+    return pieces_of(path) if path.is_dir() else pieces_of_bytes(read_bundle(path))
+
+
+def pieces_of_bytes(raw: bytes) -> tuple[Piece, ...]:
+    """What a document holds, soonest end first."""
+    return pieces_in(parse_document(raw))
 
 
 def complete(path: Path, *, folder: Path | None, source: str) -> bytes:

@@ -30,11 +30,6 @@ class Standing:
     fetched: datetime | None = None
     failure: ConfideError | None = None
 
-    def metrics(self, now: datetime) -> Mapping[str, float]:
-        """Days until each piece ends, by role (a closed set): the gauges `confide_collateral_days_left`."""
-        left = {window.role: window.days_left(now) for window in self.windows}
-        return {role: days for role, days in left.items() if days is not None}
-
 
 @dataclass
 class Keeper:
