@@ -82,7 +82,7 @@ def judge_case(case: Case) -> Finding:
         claims = verifiers.authenticate(
             case.evidence,
             case.endorsements,
-            roots=VENDOR_ROOTS,
+            roots=(*VENDOR_ROOTS, *ADAPTERS[case.kind].roots(case)),
             now=case.as_of,
             revocation=verifiers.Revocation(required=False),
             checks=checks,

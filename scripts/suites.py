@@ -101,7 +101,7 @@ def evidence(_: Options) -> None:
     vectors = Path(os.environ.get("CONFIDE_VECTORS", ROOT.parent / "shared" / "vectors"))
     if not (vectors / "MANIFEST.json").is_file():
         raise SkippedError(f"no recorded evidence at {vectors} (CONFIDE_VECTORS names another place)")
-    python("conformance/recorded.py", vectors, "--exclude", "cca")  # the one kind without a verifier yet
+    python("conformance/recorded.py", vectors)
 
 
 def conformance(_: Options) -> None:

@@ -25,7 +25,7 @@ REQUIRED = {case_spec: set(MUST.findall(text)) for case_spec, text in SPECS.item
 
 VECTORED_AREAS = {
     *("verdict", "policy", "ohttp", "hpke", "bhttp", "receipt", "log", "keyset", "binding", "document", "admission", "snp"),
-    *("package", "tpm", "azure", "dcap", "sgx", "tdx", "eventlog", "nitro", "cbor", "cose", "nvidia", "ear"),
+    *("package", "tpm", "azure", "dcap", "sgx", "tdx", "eventlog", "nitro", "cbor", "cose", "nvidia", "ear", "cca"),
 }
 EXEMPT: dict[str, str] = {  # code -> why no vector, which is a pure function of its input, can reach it
     "log.unknown": "a log that a node does not keep, not bytes",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from confide.attest.evidence import Kind
-from conformance.kinds import azure, nitro, nvidia, sgx, snp, tdx, tpm
+from conformance.kinds import azure, cca, nitro, nvidia, sgx, snp, tdx, tpm
 from conformance.kinds.case import Adapter
 
 ADAPTERS: Mapping[str, Adapter] = {
@@ -12,6 +12,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     Kind.TDX.value: tdx.ADAPTER,
     Kind.NITRO.value: nitro.ADAPTER,
     Kind.NITROTPM.value: nitro.ADAPTER,
+    Kind.CCA.value: cca.ADAPTER,
     Kind.TPM.value: tpm.ADAPTER,
     Kind.NVIDIA.value: nvidia.ADAPTER,
     Kind.AZ_SNP_VTPM.value: azure.ADAPTER,

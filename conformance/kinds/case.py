@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
-from confide.attest.evidence import Endorsements, Evidence
+from confide.attest.evidence import Endorsements, Evidence, Roots
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Parts(NamedTuple):
     endorsements: dict[str, bytes]
 
 
+def no_roots(case: Case) -> Roots:  # noqa: ARG001 - most kinds have a vendor's
+    """No anchors beside the vendors'."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Adapter:
     """What the harness knows about one kind.
@@ -51,6 +56,7 @@ class Adapter:
         judge: `recorded-v1`, then the nonce, then the policy inputs of the case; raises what refuses.
         alone: the fields of a case that is about no machine, such as a reference manifest by itself, and is genuine; None for other
             cases. Raises what refuses.
+        roots: anchors of the case's own, of kinds without a vendor's root.
         starts: the beginnings of validity of certificates and lists among the parts, for cases without a clock.
     """
 
@@ -58,6 +64,7 @@ class Adapter:
     judge: Callable[[Claims, Case, Checks], None]
     starts: Callable[[Parts], list[datetime]]
     alone: Callable[[Case, Checks], Mapping[str, Any] | None] | None = None
+    roots: Callable[[Case], Roots] = no_roots
 
 
 class UnknownDialectError(Exception):

@@ -388,6 +388,11 @@ class Code(Enum):
     )
     CCA_IMPLEMENTATION = ("cca.implementation", Exit.POLICY, Remedy.STOP, "the policy does not list this implementation")
     CCA_INSTANCE = ("cca.instance", Exit.POLICY, Remedy.STOP, "the policy does not list this instance")
+    CCA_PLATFORM_KEY = ("cca.platform_key", Exit.POLICY, Remedy.STOP, "the entry does not list the key of this platform")
+    CCA_CONFIG = ("cca.config", Exit.POLICY, Remedy.STOP, "the policy does not list this configuration of the platform")
+    CCA_MEMORY = ("cca.memory", Exit.POLICY, Remedy.STOP, "the realm has no memory encryption of its own")
+    CCA_LIVE_FIRMWARE = ("cca.live_firmware", Exit.POLICY, Remedy.STOP, "the platform's firmware may change under the realm")
+    CCA_DEVICES = ("cca.devices", Exit.POLICY, Remedy.STOP, "devices are assigned to the realm, which nobody looked at")
     CCA_COMPONENT = ("cca.component", Exit.POLICY, Remedy.STOP, "the policy does not list a component of the platform")
 
     # tpm, azure: quotes of TPMs, and Azure's confidential VMs (attest/tpm/, attest/azure/)

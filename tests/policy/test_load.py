@@ -274,7 +274,7 @@ def test_a_wrong_member_refuses_and_is_named(overrides: dict[str, Any]) -> None:
 
 
 def test_a_kind_of_tee_without_a_verifier_refuses() -> None:
-    refused(as_json(accept__tee="cca"), Code.POLICY_TEE)
+    refused(as_json(accept__tee="sev"), Code.POLICY_TEE)
     refused(as_json(accept__tee=None), Code.POLICY_TEE)
 
 

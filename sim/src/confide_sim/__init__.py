@@ -6,7 +6,7 @@
 
 from confide.attest.evidence import Roots
 from confide.attest.snp.layout import Product
-from confide_sim import aws, intel, nvidia
+from confide_sim import arm, aws, intel, nvidia
 from confide_sim.amd import root
 from confide_sim.tpm import CLOUDS
 
@@ -15,4 +15,5 @@ __all__ = ["roots"]
 
 def roots() -> Roots:
     """Every false vendor root."""
-    return (*(root(product) for product in Product), *(cloud.pinned for cloud in CLOUDS), intel.root(), aws.root(), *nvidia.roots())
+    amd, clouds = (root(product) for product in Product), (cloud.pinned for cloud in CLOUDS)
+    return (*amd, *clouds, intel.root(), aws.root(), *nvidia.roots(), arm.root())

@@ -12,6 +12,10 @@ from confide.attest.azure import validate as azure_validate
 from confide.attest.azure import verify as azure_verify
 from confide.attest.azure.claims import AzureSnpClaims, AzureTdxClaims
 from confide.attest.azure.validate import AzureSnpConstraints, AzureTdxConstraints
+from confide.attest.cca import validate as cca_validate
+from confide.attest.cca import verify as cca_verify
+from confide.attest.cca.claims import CcaClaims
+from confide.attest.cca.validate import CcaConstraints
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.constraints import Constraints
@@ -81,6 +85,7 @@ ROOMS: Mapping[Kind, Room] = {
     Kind.AZ_TDX_VTPM: Room(azure_verify.authenticate_tdx, azure_validate.validate_tdx, AzureTdxClaims, AzureTdxConstraints),
     Kind.NVIDIA: Room(nvidia_verify.authenticate, nvidia_validate.validate, NvidiaClaims, NvidiaConstraints),
     Kind.NITROTPM: Room(nitro_verify.authenticate, nitro_validate.validate, NitroClaims, NitroTpmConstraints),
+    Kind.CCA: Room(cca_verify.authenticate, cca_validate.validate, CcaClaims, CcaConstraints),
 }
 
 

@@ -131,4 +131,5 @@ _KINDS: Mapping[str, Collect] = {
     Kind.NVIDIA: fetch_nvidia,
     Kind.NITRO: _nothing,
     Kind.NITROTPM: _nothing,
+    Kind.CCA: _nothing,
 }

@@ -47,6 +47,7 @@ FILES: Mapping[Kind, Files] = {
     Kind.TDX: INTEL,
     Kind.NITRO: {},
     Kind.NITROTPM: {},
+    Kind.CCA: {},
     Kind.TPM: TPM,
     Kind.AZ_SNP_VTPM: AMD,
     Kind.AZ_TDX_VTPM: INTEL,

@@ -36,6 +36,7 @@ from confide.attest.x509 import Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
 from confide.policy import bound, composite, conclude, rules
+from confide.policy.accept import cca
 from confide.policy.conclude import Verified
 from confide.policy.explanation import Explanation
 from confide.policy.instants import aware
@@ -230,10 +231,11 @@ def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[C
         revocation = Revocation(max_age=age, grace=grace)
     if not document.evidence:  # a document does not parse without; "all of nothing" must not pass if that ever changes
         raise EvidenceError(Code.DOCUMENT_MALFORMED, found="no evidence", wanted="that of a TEE")
+    roots = (*question.roots, *cca.anchors([entry.constraints for entry in question.policy.accept] if question.policy else []))
     found = []
     for evidence in document.evidence:
         given = document.endorsements_of(evidence)
-        found.append(authenticate(evidence, given, roots=question.roots, now=question.now, revocation=revocation, checks=checks))
+        found.append(authenticate(evidence, given, roots=roots, now=question.now, revocation=revocation, checks=checks))
     return tuple(found)
 
 

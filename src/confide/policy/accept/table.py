@@ -8,7 +8,7 @@ from confide.attest.constraints import Constraints
 from confide.attest.evidence import Kind
 from confide.codes import Code
 from confide.errors import PolicyError
-from confide.policy.accept import az_snp_vtpm, az_tdx_vtpm, nitro, nvidia, sgx, snp, tdx, tpm
+from confide.policy.accept import az_snp_vtpm, az_tdx_vtpm, cca, nitro, nvidia, sgx, snp, tdx, tpm
 
 
 class AcceptKind(Protocol):
@@ -37,6 +37,7 @@ KINDS: Mapping[Kind, AcceptKind] = {
     Kind.AZ_SNP_VTPM: az_snp_vtpm,
     Kind.AZ_TDX_VTPM: az_tdx_vtpm,
     Kind.NVIDIA: nvidia,
+    Kind.CCA: cca,
 }
 
 

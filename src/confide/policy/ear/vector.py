@@ -31,12 +31,25 @@ EXECUTABLES_AT_BOOT, EXECUTABLES_UNRECOGNISED = 3, 33
 HARDWARE_GENUINE, HARDWARE_UNSAFE, HARDWARE_UNRECOGNISED = 2, 32, 97
 OPAQUE_ENCRYPTED, OPAQUE_ISOLATED, OPAQUE_VISIBLE = 2, 32, 96
 
-ENCRYPTED = frozenset({Kind.SNP, Kind.TDX, Kind.SGX, Kind.AZ_SNP_VTPM, Kind.AZ_TDX_VTPM})  # memory that the host cannot read
+ENCRYPTED = frozenset(
+    {Kind.SNP, Kind.TDX, Kind.SGX, Kind.AZ_SNP_VTPM, Kind.AZ_TDX_VTPM, Kind.CCA}
+)  # memory that the host cannot read
 ISOLATED = frozenset({Kind.NITRO, Kind.NVIDIA})  # kept apart by AWS's hypervisor, or on a device of its own
 # What `attest`'s validators and `policy.rules` call their relaxations.
-SOFTWARE = frozenset({"measurements", "mr_tds", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mr_enclaves", "pcrs", "mr_service_tds"})
+SOFTWARE = frozenset(
+    {
+        *("measurements", "mr_enclaves", "pcrs", "mr_tds", "mr_service_tds", "rims"),
+        *(f"rtmr{index}" for index in range(4)),
+        *(f"rem{index}" for index in range(4)),
+    }
+)
 UNMEASURED = frozenset({"allow_no_quote", "allow_missing_manifests"})
-PLATFORM = frozenset({"minimum_tcb", "allow_any_tcb", "allow_hold", "allow_host_trusted", "csp_ids", "allow_sept_ve"})
+PLATFORM = frozenset(
+    {
+        *("minimum_tcb", "allow_any_tcb", "allow_hold", "allow_host_trusted", "csp_ids", "allow_sept_ve"),
+        *("firmware", "allow_live_firmware", "allow_devices"),
+    }
+)
 COLLATERAL = frozenset({"collateral_grace", "require.max_crl_age"})
 READABLE = frozenset({"allow_debug", "allow_migration"})
 SETTINGS = frozenset({"node.config_digests", "node.software_digests"})

@@ -29,6 +29,7 @@ MEMBERS: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
         Kind.TPM: ("pcrs",),
         Kind.AZ_SNP_VTPM: ("pcrs",),
         Kind.AZ_TDX_VTPM: ("pcrs",),
+        Kind.CCA: ("rims", "rem0", "rem1", "rem2", "rem3", "firmware", "firmware_signers", "personalizations"),
         Kind.NVIDIA: ("vbios_versions", "driver_versions"),
     }
 )
