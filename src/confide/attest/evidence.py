@@ -55,7 +55,7 @@ class Endorsements:
 
 @dataclass(frozen=True)
 class Root:
-    """A pinned vendor trust anchor: the whole certificate, by value (never by name); for Arm CCA a key, its SubjectPublicKeyInfo."""
+    """A pinned vendor trust anchor: the whole certificate, by value (never by name); of Arm CCA a SubjectPublicKeyInfo."""
 
     kind: Kind
     name: str
