@@ -31,26 +31,33 @@ _SPKI = {
 
 def sort(files: Sequence[File]) -> Parts:
     """The token as evidence; keys and reference values as endorsements of the harness, which `roots` and `judge` read."""
-    tokens = {role: data for role, _, data in files if role not in ANCHORS | {REFERENCES}}
-    return Parts(
-        tokens, {role: spki(data) if role in ANCHORS else data for role, _, data in files if role in ANCHORS | {REFERENCES}}
-    )
+    beside: dict[str, bytes] = {}
+    for role, _, data in files:
+        if role in ANCHORS:
+            beside |= {f"{role}/{index}": key for index, key in enumerate(spkis(data))}
+        elif role == REFERENCES:
+            beside[role] = data
+    return Parts({role: data for role, _, data in files if role not in ANCHORS | {REFERENCES}}, beside)
 
 
-def spki(data: bytes) -> bytes:
-    """A key in DER: from PEM, or from a store of JWKs, whose first entry counts."""
+def spkis(data: bytes) -> list[bytes]:
+    """Keys in DER: from PEM, or all of a store of JWKs."""
     if data.lstrip()[:1] not in {b"[", b"{"}:
-        return load_pem_public_key(data).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return [load_pem_public_key(data).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)]
     store = json.loads(data)
-    entry = store[0] if isinstance(store, list) else store
-    key = entry.get("pkey", entry)
+    return [_spki(entry.get("pkey", entry)) for entry in (store if isinstance(store, list) else [store])]
+
+
+def _spki(key: dict[str, str]) -> bytes:
     point = b"".join(base64.urlsafe_b64decode(key[name] + "=" * (-len(key[name]) % 4)) for name in ("x", "y"))
     return _SPKI[key["crv"]] + b"\x04" + point
 
 
 def roots(case: Case) -> Roots:
     """What the case pins."""
-    return tuple(Root(Kind.CCA, "recorded platform key", data) for role, data in case.endorsements.items.items() if role in ANCHORS)
+    return tuple(
+        Root(Kind.CCA, "recorded platform key", data) for role, data in case.endorsements.items.items() if role != REFERENCES
+    )
 
 
 def judge(claims: Claims, case: Case, checks: Checks) -> None:
