@@ -18,6 +18,7 @@ from tests.support import ROOT, refused
 
 from confide.attest import x509
 from confide.attest.roots import AMD_INTERMEDIATES, AMD_ROOTS, pinned
+from confide.attest.snp.layout import Product
 from confide.codes import Code
 from confide.errors import CollateralError, MisuseError
 from confide_sim import der
@@ -177,3 +178,19 @@ def test_a_replaced_root_stops_the_import() -> None:
     with pytest.raises(MisuseError) as caught:
         pinned("ARK-Milan", b"another", "00" * 32)
     assert caught.value.code is Code.X509_ROOT
+
+
+def test_an_empty_subject_is_not_the_issuers() -> None:
+    """RFC 5280 section 4.1.2.6 allows one beside a subjectAltName; clouds make attestation keys with it."""
+    certificate = x509.load_certificate(FalseChip(at=NOW).issue(subject=()))
+    names = x509.names(certificate)
+    assert names.subject == b"\x30\x00"
+    assert names.issuer != names.subject
+    assert (names.subject_text, names.common_name) == ("", "")
+    assert len(x509.subject_of(certificate)) == 0
+
+
+def test_what_is_read_of_a_list_is_its_own() -> None:
+    first, second = (x509.load_crls(FalseAmd(product).crl(at=NOW))[0] for product in (Product.MILAN, Product.GENOA))
+    assert x509.issuer_of(first) != x509.issuer_of(second)
+    assert x509.extensions_of(first) is not None

@@ -15,7 +15,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -40,6 +40,7 @@ MAX_BUNDLE = 1 << 17  # bytes of one role; a PEM chain of AMD's is 5 KiB
 MAX_CRL = 1 << 20  # bytes; AMD's lists are under 1 KiB, Intel's under 100 KiB
 SERIAL_NUMBER_WARNING = r"Parsed a serial number which wasn't positive"
 WARNINGS = (SERIAL_NUMBER_WARNING, r"Attribute's length must be ", r"The parsed certificate contains a NULL parameter value")
+_SILENCED = "|".join(WARNINGS)
 KNOWN_EXTENSIONS = {x509.BasicConstraints.oid, x509.KeyUsage.oid}  # critical ones that this module interprets
 
 # What `cryptography` raises where bytes inside a certificate or list do not decode. It decodes late, and every extension it knows:
@@ -117,19 +118,68 @@ class Names:
     issuer_common_name: str
 
 
-@functools.lru_cache(maxsize=128)
+class _Same:
+    """A memo's key by identity: lists have no hash, and a certificate's reads all of it. What is loaded twice is one object."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Certificate | RevocationList) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What `cryptography` decodes anew at each call, or late. `extensions` is None where they do not decode."""
+
+    issuer: x509.Name
+    subject: x509.Name  # of a list its issuer's
+    serial: int
+    extensions: x509.Extensions | None
+
+
+@functools.lru_cache(maxsize=256)
+def _decoded(signed: _Same) -> _Decoded:
+    """All of it in one silence; raises one of `UNREADABLE` for names that do not decode."""
+    value, extensions = signed.value, None
+    with _quietly():
+        with suppress(*UNREADABLE):
+            extensions = value.extensions  # authorityKeyIdentifier holds a serial number too
+        if isinstance(value, Certificate):
+            return _Decoded(value.issuer, value.subject, value.serial_number, extensions)
+        return _Decoded(value.issuer, value.issuer, 0, extensions)
+
+
 def names(certificate: Certificate) -> Names:
     """Decoding names costs more than comparing them; a chain compares each several times."""
-    with _quietly():
-        issuer, subject = certificate.issuer, certificate.subject
+    return _names(_Same(certificate))
+
+
+@functools.lru_cache(maxsize=256)
+def _names(certificate: _Same) -> Names:
+    decoded = _decoded(certificate)
+    issuer, subject = decoded.issuer, decoded.subject
     return Names(
         issuer.public_bytes(),
         subject.public_bytes(),
-        printable(issuer.rfc4514_string()),
-        printable(subject.rfc4514_string()),
-        _common_name(subject),
-        _common_name(issuer),
+        *_texts(issuer, subject),
     )
+
+
+def _texts(issuer: x509.Name, subject: x509.Name) -> tuple[str, str, str, str]:
+    above, below = _text(issuer), _text(subject)
+    return above[0], below[0], below[1], above[1]
+
+
+@functools.lru_cache(maxsize=256)
+def _text(name: x509.Name) -> tuple[str, str]:
+    """RFC 4514 and the common name. An issuer's is a subject's elsewhere in the chain."""
+    return printable(name.rfc4514_string()), _common_name(name)
 
 
 def common_name(certificate: Certificate) -> str:
@@ -143,28 +193,27 @@ def printable(text: str) -> str:
     return shown if len(shown) <= MAX_SHOWN else f"{shown[: MAX_SHOWN - 3]}..."
 
 
-@functools.lru_cache(maxsize=128)
 def serial_number(certificate: Certificate) -> int:
     """The serial number, 0 included."""
-    with _quietly():
-        return certificate.serial_number
+    return _decoded(_Same(certificate)).serial
 
 
 def subject_of(certificate: Certificate) -> x509.Name:
-    """The subject's name, decoded anew at each call."""
-    with _quietly():
-        return certificate.subject
+    """The subject's name."""
+    return _decoded(_Same(certificate)).subject
 
 
 def issuer_of(crl: RevocationList) -> x509.Name:
-    """The issuer's name, decoded anew at each call."""
-    with _quietly():
-        return crl.issuer
+    """The issuer's name."""
+    return _decoded(_Same(crl)).issuer
 
 
 def extensions_of(signed: Certificate | RevocationList) -> x509.Extensions:
-    """The extensions, decoded by `cryptography` at the first call; raises one of `UNREADABLE` when any does not decode."""
-    with _quietly():  # authorityKeyIdentifier holds a serial number too
+    """The extensions; raises one of `UNREADABLE` when any does not decode."""
+    found = _decoded(_Same(signed)).extensions
+    if found is not None:
+        return found
+    with _quietly():
         return signed.extensions
 
 
@@ -369,8 +418,7 @@ def _quietly() -> Iterator[None]:
     """Silence `WARNINGS`, in this block only: what a stranger's bytes are like is told by checks, not on standard error, and does
     not raise where warnings are errors. Filters belong to the process, hence the lock."""
     with _filters, warnings.catch_warnings():
-        for message in WARNINGS:
-            warnings.filterwarnings("ignore", message=message)
+        warnings.filterwarnings("ignore", message=_SILENCED)
         yield
 
 

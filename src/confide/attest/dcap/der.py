@@ -4,7 +4,6 @@
 STRING. Everything else is returned by its tag. Errors are `ValueError`, which the caller turns into its own.
 """
 
-import functools
 from collections.abc import Iterator
 
 BOOLEAN, INTEGER, OCTET_STRING, OID, ENUMERATED, SEQUENCE = 0x01, 0x02, 0x04, 0x06, 0x0A, 0x30
@@ -31,18 +30,21 @@ def only(data: bytes, tag: int) -> bytes:
     return found[0][1]
 
 
-def pairs(sequence: bytes) -> Iterator[tuple[str, int, bytes]]:
-    """Of a SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, ANY }: dotted name, tag and content of the value."""
+def pairs(sequence: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    """Of a SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, ANY }: the name's content, tag and content of the value."""
     for tag, content in elements(sequence):
         parts = list(elements(content))
         if tag != SEQUENCE or len(parts) != 2 or parts[0][0] != OID:
             raise ValueError("no pair")
-        yield oid(parts[0][1]), parts[1][0], parts[1][1]
+        yield parts[0][1], parts[1][0], parts[1][1]
 
 
-@functools.lru_cache(maxsize=128)
-def oid(content: bytes) -> str:
-    """X.690 section 8.19. The few that occur come again and again."""
+def arcs(content: bytes) -> str:
+    """Arcs of an object identifier behind its first two, dotted (X.690 section 8.19)."""
+    return ".".join(map(str, _arcs(content)))
+
+
+def _arcs(content: bytes) -> list[int]:
     arcs, value = [], 0
     for index, byte in enumerate(content):
         if value == 0 and byte == 0x80:
@@ -55,8 +57,7 @@ def oid(content: bytes) -> str:
             raise ValueError("an arc without end")
     if not arcs:
         raise ValueError("no arcs")
-    first = min(arcs[0] // 40, 2)
-    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+    return arcs
 
 
 def integer(content: bytes) -> int:

@@ -8,7 +8,6 @@
 chain.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -20,6 +19,7 @@ from confide.codes import Code
 from confide.errors import EvidenceError
 
 BASE = "1.2.840.113741.1.13.1"
+_BASE = bytes.fromhex("2a864886f84d010d01")  # the same, encoded (X.690 section 8.19)
 COMPONENTS = 16
 _SIZES = {"1": 16, "3": 2, "4": 6, "6": 16}  # OCTET STRINGs, bytes
 _FLAGS = ("1", "2", "3")
@@ -74,8 +74,8 @@ def decode(certificate: Certificate) -> Pck:
 
 
 def _decode(data: bytes) -> Pck:
-    members = _members(der.only(data, der.SEQUENCE), BASE)
-    tcb = _members(_content(members["2"], der.SEQUENCE), f"{BASE}.2")
+    members = _members(der.only(data, der.SEQUENCE), _BASE)
+    tcb = _members(_content(members["2"], der.SEQUENCE), _BASE + b"\x02")
     octets = {name: _content(members[name], der.OCTET_STRING) for name in _SIZES if name in members}
     if any(len(value) != _SIZES[name] for name, value in octets.items()):
         raise ValueError
@@ -102,25 +102,22 @@ def _decode(data: bytes) -> Pck:
 def _configuration(members: dict[str, tuple[int, bytes]]) -> dict[str, bool]:
     if "7" not in members:
         return {}
-    found = _members(_content(members["7"], der.SEQUENCE), f"{BASE}.7")
+    found = _members(_content(members["7"], der.SEQUENCE), _BASE + b"\x07")
     return {name: der.boolean(_content(found[name], der.BOOLEAN)) for name in _FLAGS if name in found}
 
 
-def _members(sequence: bytes, base: str) -> dict[str, tuple[int, bytes]]:
-    """Members by the last arc of their names; one that occurs twice refuses."""
+def _members(sequence: bytes, base: bytes) -> dict[str, tuple[int, bytes]]:
+    """Members by the last arcs of their names, below `base`; one that occurs twice refuses."""
     members: dict[str, tuple[int, bytes]] = {}
-    for name, value in _named(sequence, base):
-        if name in members:
-            raise ValueError
-        members[name] = value
-    return members
-
-
-def _named(sequence: bytes, base: str) -> Iterator[tuple[str, tuple[int, bytes]]]:
     for name, tag, content in der.pairs(sequence):
-        if not name.startswith(f"{base}."):
+        last = name[len(base) :]
+        if not name.startswith(base) or not last:
             raise ValueError
-        yield name.removeprefix(f"{base}."), (tag, content)
+        arc = str(last[0]) if len(last) == 1 and last[0] < 0x80 else der.arcs(last)
+        if arc in members:
+            raise ValueError
+        members[arc] = tag, content
+    return members
 
 
 def _content(value: tuple[int, bytes], tag: int) -> bytes:
