@@ -102,6 +102,7 @@ def evidence(_: Options) -> None:
     if not (vectors / "MANIFEST.json").is_file():
         raise SkippedError(f"no recorded evidence at {vectors} (CONFIDE_VECTORS names another place)")
     python("conformance/recorded.py", vectors)
+    python("scripts/verification_page.py", "--check")
 
 
 def conformance(_: Options) -> None:
