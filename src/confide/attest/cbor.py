@@ -43,6 +43,16 @@ def loads(data: bytes, *, limit: int = MAX_INPUT) -> Any:
     return value
 
 
+def first(data: bytes, *, limit: int = MAX_INPUT) -> Any:
+    """The first value, whatever stands behind it: of buffers that are longer than what they hold. Errors as `loads`."""
+    if len(data) > limit:
+        raise EvidenceError(Code.CBOR_TOO_LARGE, found=f"{len(data)} bytes", wanted=f"at most {limit}")
+    value = _Reader(data).item(0)
+    if value is _BREAK:
+        raise _malformed("a break", "a value")
+    return value
+
+
 def dump_head(major: int, value: int) -> bytes:
     """The shortest head of an item (RFC 8949 section 4.2.1)."""
     if value < 24:

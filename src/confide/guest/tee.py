@@ -25,6 +25,7 @@ from confide.guest.devices.platforms import PLATFORMS
 from confide.guest.devices.sev_guest import SevGuest
 from confide.guest.devices.snp import SnpSource
 from confide.guest.devices.source import Source
+from confide.guest.devices.tpm.nitro import NitroTpmSource
 from confide.guest.devices.tpm.source import TpmSource
 from confide.guest.devices.tsm import TsmReports
 from confide.guest.quote import REPORT_DATA_SIZE, Quote, Tee
@@ -33,7 +34,7 @@ __all__ = ["DEVICES", "KINDS", "REPORT_DATA_SIZE", "Finding", "Quote", "Tee", "d
 
 SIMULATED = "simulated"
 AUTO = "auto"
-SNP, TDX, SGX, NITRO, TPM = "snp", "tdx", "sgx", "nitro", "tpm"
+SNP, TDX, SGX, NITRO, NITROTPM, TPM = "snp", "tdx", "sgx", "nitro", "nitrotpm", "tpm"
 
 
 # Where each kind of device shows, in order of preference; relative to the root of the file system, so that tests can give one.
@@ -44,15 +45,17 @@ DEVICES: Mapping[str, tuple[str, ...]] = {
     "gramine": ("dev/attestation/quote",),  # Gramine documentation, "Attestation and Secret Provisioning"
     "nitro": ("dev/nsm",),  # AWS Nitro Enclaves NSM API
     "tpm": ("dev/tpmrm0",),  # TCG TPM resource manager
+    "nitrotpm": ("dev/tpm0",),  # the TPM itself: its resource manager takes no vendor commands
 }
 KINDS: Mapping[str, tuple[str, ...]] = {
     SNP: ("configfs-tsm", "sev-guest"),
     TDX: ("configfs-tsm", "tdx-guest"),
     SGX: ("gramine",),
     NITRO: ("nitro",),
+    NITROTPM: ("nitrotpm",),
     TPM: ("tpm",),
 }
-NAMED_ONLY = frozenset({TPM})  # the host makes it: nobody gets it who asked for a TEE
+NAMED_ONLY = frozenset({TPM, NITROTPM})  # the host makes it: nobody gets it who asked for a TEE
 VMPL = "sys/devices/system/cpu/sev/vmpl"  # Linux Documentation/ABI/testing/sysfs-devices-system-cpu, since 6.12
 
 
@@ -76,6 +79,10 @@ def _nsm(path: Path, _: Path) -> Source:
     return NsmSource(path)
 
 
+def _nitrotpm(path: Path, _: Path) -> Source:
+    return NitroTpmSource(path)
+
+
 def _tpm(path: Path, root: Path) -> Source:
     return TpmSource(path, root=root)
 
@@ -87,6 +94,7 @@ DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (TDX, "configfs-tsm"): _tdx_tsm,
     (SGX, "gramine"): _gramine,
     (NITRO, "nitro"): _nsm,
+    (NITROTPM, "nitrotpm"): _nitrotpm,
     (TPM, "tpm"): _tpm,
 }
 UNDRIVEN = {  # why, where there is more to say than that
@@ -186,7 +194,7 @@ def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
         paths = dict.fromkeys(f"/{DEVICES[name][0]}" for _, name in DRIVEN)
         raise GuestError(Code.GUEST_NO_TEE, found="no device", wanted=" or ".join(paths), hint=hint)
     if not refusals and prefer in {None, AUTO} and set(probe(root)) & {name for kind, name in DRIVEN if kind in NAMED_ONLY}:
-        hint = "its evidence is worth as much as the host is trusted: ask for it by name, --tee tpm"
+        hint = "its evidence is worth as much as the host is trusted: ask for it by name, --tee tpm, or --tee nitrotpm on AWS"
         raise GuestError(Code.GUEST_NO_TEE, found="a TPM, which the host makes", wanted="a TEE", hint=hint)
     if all("provider" in error.found for error in refusals):
         raise _unsupported("; ".join(dict.fromkeys(error.found for error in refusals)) or ", ".join(probe(root)))

@@ -16,6 +16,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from confide.attest import cbor
 from confide.attest.claims import Claims
@@ -84,13 +85,19 @@ def document_of(response: bytes) -> bytes:
         value = cbor.loads(response, limit=MAX_RESPONSE)
     except EvidenceError:
         raise GuestError(Code.GUEST_QUOTE, found=f"{PATH}, {len(response)} bytes of another form", wanted=wanted) from None
-    members = value if isinstance(value, dict) else {}
+    return document_in(value, device=PATH)
+
+
+def document_in(response: Any, *, device: str) -> bytes:
+    """The document in a response that was read; `guest.quote` for an error, and for anything else."""
+    wanted = "a response with a document"
+    members = response if isinstance(response, dict) else {}
     error, answer = members.get("Error"), members.get("Attestation")
     if isinstance(error, str):
-        raise GuestError(Code.GUEST_QUOTE, found=f"{PATH} answers {error[:40]!r}", wanted=wanted)
+        raise GuestError(Code.GUEST_QUOTE, found=f"{device} answers {error[:40]!r}", wanted=wanted)
     found = answer.get("document") if isinstance(answer, dict) else None
     if not isinstance(found, bytes):
-        raise GuestError(Code.GUEST_QUOTE, found=f"{PATH}, a response of another form", wanted=wanted)
+        raise GuestError(Code.GUEST_QUOTE, found=f"{device}, a response of another form", wanted=wanted)
     return found
 
 

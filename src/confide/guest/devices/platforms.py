@@ -12,6 +12,7 @@ from confide.attest.evidence import Evidence, Kind
 from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.devices import intel, nitro, snp
+from confide.guest.devices.tpm import nitro as nitrotpm
 from confide.guest.devices.tpm import source as tpm
 
 Files = Mapping[str, tuple[str, int]]
@@ -43,6 +44,7 @@ PLATFORMS: Mapping[Kind, Platform] = {
     Kind.TDX: Platform("TDX", intel.FILES, intel.missing, intel.open_tdx, intel.facts),
     Kind.SGX: Platform("SGX", intel.FILES, intel.missing, intel.open_sgx, intel.facts),
     Kind.NITRO: Platform("Nitro", nitro.FILES, nitro.missing, nitro.open_constraints, nitro.facts, lasting=False),
+    Kind.NITROTPM: Platform("NitroTPM", nitro.FILES, nitro.missing, nitrotpm.open_constraints, nitro.facts, lasting=False),
     Kind.TPM: Platform("a cloud's TPM", tpm.FILES, tpm.missing, tpm.open_constraints, tpm.facts),
 }
 

@@ -3,8 +3,9 @@
     command   tag u16   size u32   code u32   handles   [size of the sessions u32   sessions]   parameters
     answer    tag u16   size u32   code u32   [handle]   [size of the parameters u32]   parameters   [sessions]
 
-All authorisations are empty passwords (TPM_RS_PW): keys of clouds' TPMs have none. Answers are bounded and read to their end; what
-the TPM refuses is a `TpmRefusal` with its code. Left to others: carrying bytes (`device`), which keys there are (`source`).
+All authorisations are passwords (TPM_RS_PW), mostly empty: keys of clouds' TPMs have none. Answers are bounded and read to their
+end; what the TPM refuses is a `TpmRefusal` with its code. Left to others: carrying bytes (`device`), which keys there are
+(`source`).
 """
 
 import struct
@@ -22,7 +23,13 @@ from confide.guest.devices.tpm.device import Exchange
 NO_SESSIONS, SESSIONS = 0x8001, 0x8002  # part 2 section 6.9, TPM_ST
 # part 2 section 6.5.2, TPM_CC
 CREATE_PRIMARY, NV_READ, QUOTE, FLUSH, NV_READ_PUBLIC, READ_PUBLIC, PCR_READ = 0x131, 0x14E, 0x158, 0x165, 0x169, 0x173, 0x17E
+NV_UNDEFINE, NV_DEFINE, NV_WRITE = 0x122, 0x12A, 0x137
+NSM_REQUEST = 0x20000001  # AWS's own (aws/NitroTPM-Tools)
 NAMES = {
+    NV_UNDEFINE: "NV_UndefineSpace",
+    NV_DEFINE: "NV_DefineSpace",
+    NV_WRITE: "NV_Write",
+    NSM_REQUEST: "AWS_NSM_Request",
     CREATE_PRIMARY: "CreatePrimary",
     NV_READ: "NV_Read",
     QUOTE: "Quote",
@@ -33,12 +40,14 @@ NAMES = {
 }
 OWNER, ENDORSEMENT, PASSWORD = 0x40000001, 0x4000000B, 0x40000009  # part 2 section 7.4, TPM_RH_OWNER, ..., TPM_RS_PW
 BUSY = {0x908: "YIELDED", 0x90A: "TESTING", 0x920: "NV_RATE", 0x922: "RETRY"}  # part 2 section 6.6.3, warnings
+TAKEN = 0x14C  # TPM_RC_NV_DEFINED
 ABSENT = frozenset({0x18B, 0x14A})  # TPM_RC_HANDLE of the first handle, TPM_RC_NV_UNINITIALIZED
 ALG_NULL = 0x0010
 NV_CHUNK = 1024  # bytes; every TPM reads as many at once (PC Client Platform TPM Profile, TPM_PT_NV_BUFFER_MAX)
 MAX_NV = 16 << 10
 AT_ONCE = 8  # PCRs in one answer (part 2 section 10.9.7, TPML_DIGEST)
-_EMPTY_PASSWORD = struct.pack(">IHBH", PASSWORD, 0, 0, 0)
+NV_ATTRIBUTES = 1 << 2 | 1 << 18  # part 2 section 13.4, TPMA_NV: AUTHWRITE, AUTHREAD
+SHA256 = 0x000B
 
 
 class TpmRefusal(Exception):  # noqa: N818 - a refusal is an answer
@@ -52,6 +61,11 @@ class TpmRefusal(Exception):  # noqa: N818 - a refusal is an answer
     def absent(self) -> bool:
         """There is no such object or index, or nothing was written to it."""
         return self.code in ABSENT
+
+    @property
+    def taken(self) -> bool:
+        """There is such an index already."""
+        return self.code == TAKEN
 
     def told(self) -> GuestError:
         """For whoever wanted a quote."""
@@ -110,13 +124,40 @@ def pcr_read(tpm: Exchange, *, bank: int, pcrs: tuple[int, ...]) -> Mapping[int,
     return MappingProxyType(found)
 
 
-def nv_read(tpm: Exchange, index: int) -> bytes | None:
-    """What an NV index holds (part 3 sections 31.6 and 31.13), read as the owner, or else by its own authorisation.
+def nv_define(tpm: Exchange, index: int, *, size: int, password: bytes) -> None:
+    """A new NV index that its password reads and writes (part 3 section 31.3), owned by an owner without a password."""
+    public = struct.pack(">IHIHH", index, SHA256, NV_ATTRIBUTES, 0, size)
+    parameters = len(password).to_bytes(2) + password + len(public).to_bytes(2) + public
+    _ask(tpm, NV_DEFINE, struct.pack(">I", OWNER), parameters, authorised=True)
+
+
+def nv_undefine(tpm: Exchange, index: int) -> None:
+    """Remove an NV index (part 3 section 31.4)."""
+    _ask(tpm, NV_UNDEFINE, struct.pack(">II", OWNER, index), authorised=True)
+
+
+def nv_write(tpm: Exchange, index: int, data: bytes, *, password: bytes) -> None:
+    """Write the beginning of an NV index (part 3 section 31.7)."""
+    for start in range(0, len(data), NV_CHUNK):
+        piece = data[start : start + NV_CHUNK]
+        parameters = len(piece).to_bytes(2) + piece + start.to_bytes(2)
+        _ask(tpm, NV_WRITE, struct.pack(">II", index, index), parameters, authorised=True, password=password)
+
+
+def nsm_request(tpm: Exchange, index: int, *, password: bytes) -> None:
+    """Have the request in an NV index answered in its place."""
+    _ask(tpm, NSM_REQUEST, struct.pack(">II", index, index), authorised=True, password=password)
+
+
+def nv_read(tpm: Exchange, index: int, *, password: bytes | None = None) -> bytes | None:
+    """What an NV index holds (part 3 sections 31.6 and 31.13), read by its password, or as the owner, or else by an empty one.
 
     None where there is none.
     """
     try:
         size = _nv_size(_ask(tpm, NV_READ_PUBLIC, struct.pack(">I", index)).sized())
+        if password is not None:
+            return _nv_data(tpm, index, index, size, password)
         try:
             return _nv_data(tpm, OWNER, index, size)
         except TpmRefusal as refusal:
@@ -129,11 +170,11 @@ def nv_read(tpm: Exchange, index: int) -> bytes | None:
         raise
 
 
-def _nv_data(tpm: Exchange, by: int, index: int, size: int) -> bytes:
+def _nv_data(tpm: Exchange, by: int, index: int, size: int, password: bytes = b"") -> bytes:
     data = bytearray()
     while len(data) < size:
         parameters = struct.pack(">HH", min(NV_CHUNK, size - len(data)), len(data))
-        piece = _ask(tpm, NV_READ, struct.pack(">II", by, index), parameters, authorised=True).sized()
+        piece = _ask(tpm, NV_READ, struct.pack(">II", by, index), parameters, authorised=True, password=password).sized()
         if not 0 < len(piece) <= size - len(data):
             raise _malformed(NV_READ)
         data += piece
@@ -166,9 +207,11 @@ def _selected(answer: Reader) -> tuple[int, tuple[int, ...]]:
     return bank, tuple(index for index in range(32) if bits >> index & 1)
 
 
-def _ask(tpm: Exchange, code: int, handles: bytes, parameters: bytes = b"", *, authorised: bool = False) -> Reader:
+def _ask(
+    tpm: Exchange, code: int, handles: bytes, parameters: bytes = b"", *, authorised: bool = False, password: bytes = b""
+) -> Reader:
     """The parameters of an answer, for commands whose answer has no handle."""
-    answer = _answer(tpm, code, handles, parameters) if authorised else _plain(tpm, code, handles + parameters)
+    answer = _answer(tpm, code, handles, parameters, password) if authorised else _plain(tpm, code, handles + parameters)
     if not authorised:
         return answer
     return Reader(answer.take(answer.number(4)))
@@ -178,10 +221,10 @@ def _plain(tpm: Exchange, code: int, body: bytes) -> Reader:
     return _exchanged(tpm, code, NO_SESSIONS, body)
 
 
-def _answer(tpm: Exchange, code: int, handles: bytes, parameters: bytes) -> Reader:
-    """With one empty password, for the first handle."""
-    sessions = len(_EMPTY_PASSWORD).to_bytes(4) + _EMPTY_PASSWORD
-    return _exchanged(tpm, code, SESSIONS, handles + sessions + parameters)
+def _answer(tpm: Exchange, code: int, handles: bytes, parameters: bytes, password: bytes = b"") -> Reader:
+    """With one password, for the first handle (part 1 section 19.4, password authorizations)."""
+    session = struct.pack(">IHBH", PASSWORD, 0, 0, len(password)) + password
+    return _exchanged(tpm, code, SESSIONS, handles + len(session).to_bytes(4) + session + parameters)
 
 
 def _exchanged(tpm: Exchange, code: int, tag: int, body: bytes) -> Reader:

@@ -1,5 +1,5 @@
-"""One command, one answer, over `/dev/tpmrm0` (Linux drivers/char/tpm/tpmrm-dev.c): a write of the whole command, a read of the
-whole answer. The resource manager gives each open file transient objects of its own and removes them when it is closed.
+"""One command, one answer, over `/dev/tpmrm0` (Linux drivers/char/tpm/tpmrm-dev.c) or `/dev/tpm0`: a write of the whole command, a
+read of the whole answer. The resource manager gives each open file transient objects of its own and removes them when it is closed.
 
 Left to others: what the bytes say (`commands`).
 """
@@ -12,7 +12,6 @@ from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.devices.reports import TRANSIENT, BusyError, denied, failed
 
-PATH = "/dev/tpmrm0"
 MAX_ANSWER = 4096  # bytes; TPM_BUFSIZE in Linux
 
 
@@ -29,6 +28,7 @@ class TpmDevice:
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, -1
+        self._name = f"/dev/{path.name}"
 
     def __enter__(self) -> Self:
         try:
@@ -36,7 +36,7 @@ class TpmDevice:
         except OSError as error:
             if error.errno in TRANSIENT:
                 raise BusyError("another process has the TPM open") from None
-            raise denied(PATH, error) from None
+            raise denied(self._name, error) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,9 +50,9 @@ class TpmDevice:
         """
         try:
             if os.write(self._file, command) != len(command):
-                raise GuestError(Code.GUEST_QUOTE, found=f"{PATH} took a command in part", wanted="all of it")
+                raise GuestError(Code.GUEST_QUOTE, found=f"{self._name} took a command in part", wanted="all of it")
             return os.read(self._file, MAX_ANSWER)
         except OSError as error:
             if error.errno in TRANSIENT:
                 raise BusyError("the TPM is busy") from None
-            raise failed(PATH, error, wanted="an answer") from None
+            raise failed(self._name, error, wanted="an answer") from None
