@@ -1,6 +1,7 @@
 """The strict reader of CBOR (RFC 8949): what it takes, and what it refuses."""
 
 import pytest
+from tests.support import refused
 
 from confide.attest import cbor
 from confide.attest.cbor import MAX_DEPTH, MAX_ITEMS, Tagged, dump_bytes, dump_head, loads
