@@ -23,6 +23,7 @@ class Service:
 
     answers: dict[str, Said | list[Said] | Callable[[bytes], Said]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    heard: list[Mapping[str, str]] = field(default_factory=list)  # headers of each question, names in lower case
     url: str = ""
 
     def say(self, path: str, body: bytes) -> Said:
@@ -53,6 +54,7 @@ def serving(service: Service) -> Iterator[Service]:
             """Say nothing."""
 
         def _answer(self, body: bytes) -> None:
+            service.heard.append({name.lower(): value for name, value in self.headers.items()})
             said = service.say(self.path, body)
             self.send_response(said.status)
             for name, value in {"content-length": str(len(said.content)), **said.headers}.items():

@@ -1,13 +1,15 @@
 """False Azure confidential VMs: HCL reports over false hardware, and quotes by the paravisor's key that they name.
 
 Everything is right unless one field is overridden: `vm.evidence(extra_data=..., hcl={"status": 1})`,
-`vm.evidence(runtime=b"...", covered=...)`. Left to others: the false hardware (`amd`), and the bytes of quotes (`tpm_structures`).
+`vm.evidence(runtime=b"...", covered=...)`. Left to others: the false hardware (`amd`,
+`intel`), and the bytes of quotes (`tpm_structures`).
 """
 
 import base64
 import hashlib
 import json
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,7 +20,9 @@ from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.attest.snp.layout import Product
 from confide_sim import tpm
 from confide_sim.amd import FalseChip
+from confide_sim.intel import FalsePlatform
 
+Key = rsa.RSAPrivateKey | rsa.RSAPublicKey  # runtime data need the public half only
 HASHES: Final[Mapping[int, str]] = {1: "sha256", 2: "sha384", 3: "sha512"}
 SIZE = 2600  # of the NV index
 SNP, TDX = 2, 4
@@ -30,14 +34,14 @@ CONFIGURATION: Final[Mapping[str, Any]] = {
 }
 
 
-def jwk(kid: str, key: rsa.RSAPrivateKey, **overrides: Any) -> dict[str, Any]:
+def jwk(kid: str, key: Key, **overrides: Any) -> dict[str, Any]:
     """A key of the runtime data."""
-    numbers = key.public_key().public_numbers()
+    numbers = (key.public_key() if isinstance(key, rsa.RSAPrivateKey) else key).public_numbers()
     n, e = numbers.n.to_bytes((key.key_size + 7) // 8), numbers.e.to_bytes(3)
     return {"kid": kid, "key_ops": ["sign"], "kty": "RSA", "e": _base64url(e), "n": _base64url(n), **overrides}
 
 
-def runtime(key: rsa.RSAPrivateKey, *, configuration: Mapping[str, Any] | None = None, **members: Any) -> bytes:
+def runtime(key: Key, *, configuration: Mapping[str, Any] | None = None, **members: Any) -> bytes:
     """The runtime data for an attestation key; `members` replace or add, None leaves out."""
     given: dict[str, Any] = {
         "keys": [jwk("HCLAkPub", key), jwk("HCLEkPub", key, key_ops=["encrypt"])],
@@ -77,23 +81,29 @@ def hcl_report(
     return (head + struct.pack("<IIIII", inner, data_version, report_type, hash_type, given) + data).ljust(size, b"\x00")
 
 
-class FalseVm:
-    """A false Azure VM on SEV-SNP: a chip, a paravisor's attestation key, PCRs.
+def td_report(report_data: bytes) -> bytes:
+    """A TDREPORT of 1024 bytes (Intel TDX Module ABI Specification, TDREPORT_STRUCT); nobody but its platform can check its MAC."""
+    return (b"\x81" + bytes(127) + report_data).ljust(1024, b"\x00")
 
-    Args:
-        at: when it is.
-        chip: the false hardware, made when left out.
-        key: the attestation key.
-    """
 
-    kind = Kind.AZ_SNP_VTPM
-    report_type = SNP
+class _FalseVm(ABC):
+    """What false VMs share: a paravisor's attestation key, PCRs."""
 
-    def __init__(self, *, at: datetime | None = None, chip: FalseChip | None = None, key: rsa.RSAPrivateKey | None = None) -> None:
+    kind: Kind
+    report_type: int
+
+    def __init__(self, *, at: datetime | None, key: rsa.RSAPrivateKey | None) -> None:
         self.at = at or datetime.now(UTC)
-        self.chip = chip or FalseChip(Product.MILAN, at=self.at)
         self.key = key or rsa.generate_private_key(65537, 2048)
         self.tpm = tpm.FalseTpm(tpm.AZURE, at=self.at, key=self.key)
+
+    @abstractmethod
+    def hardware(self, report_data: bytes, **fields: Any) -> tuple[bytes, dict[str, bytes]]:
+        """What stands in the HCL report, and further items of evidence."""
+
+    @abstractmethod
+    def endorsements(self, **overrides: Any) -> Endorsements:
+        """Those of the hardware."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(SIMULATED)"
@@ -115,7 +125,7 @@ class FalseVm:
         said = runtime(self.key) if data is None else data
         header: dict[str, Any] = {"report_type": self.report_type, **(hcl or {})}
         signed = covered(said, header.get("hash_type", 1)) if report_data is None else report_data
-        given, own = self._hardware(signed, **(hardware or {}))
+        given, own = self.hardware(signed, **(hardware or {}))
         quoted = self.tpm.items(extra_data=extra_data, **quote)
         found: dict[str, bytes | None] = {
             "hcl-report": edited(hcl_report(given, said, **header)),
@@ -132,13 +142,61 @@ class FalseVm:
         """Evidence of the kind."""
         return Evidence(self.kind.value, self.items(extra_data=extra_data, **overrides))
 
+
+class FalseVm(_FalseVm):
+    """A false Azure VM on SEV-SNP.
+
+    Args:
+        at: when it is.
+        chip: the false hardware, made when left out.
+        key: the attestation key.
+    """
+
+    kind = Kind.AZ_SNP_VTPM
+    report_type = SNP
+
+    def __init__(self, *, at: datetime | None = None, chip: FalseChip | None = None, key: rsa.RSAPrivateKey | None = None) -> None:
+        super().__init__(at=at, key=key)
+        self.chip = chip or FalseChip(Product.MILAN, at=self.at)
+
+    def hardware(self, report_data: bytes, **fields: Any) -> tuple[bytes, dict[str, bytes]]:
+        """The chip's report; nothing beside it."""
+        return self.chip.report(report_data=report_data, **fields), {}
+
     def endorsements(self, **overrides: Any) -> Endorsements:
-        """Those of the hardware."""
+        """AMD's."""
         return self.chip.endorsements(**overrides)
 
-    def _hardware(self, report_data: bytes, **fields: Any) -> tuple[bytes, dict[str, bytes]]:
-        """What stands in the HCL report, and further items of evidence."""
-        return self.chip.report(report_data=report_data, **fields), {}
+
+class FalseTdVm(_FalseVm):
+    """A false Azure VM on TDX: a TDREPORT in the HCL report, and the quote over it that the host gives.
+
+    Args:
+        at: when it is.
+        platform: the false hardware, made when left out.
+        key: the attestation key.
+    """
+
+    kind = Kind.AZ_TDX_VTPM
+    report_type = TDX
+
+    def __init__(
+        self, *, at: datetime | None = None, platform: FalsePlatform | None = None, key: rsa.RSAPrivateKey | None = None
+    ) -> None:
+        super().__init__(at=at, key=key)
+        self.platform = platform or FalsePlatform(Kind.TDX, at=self.at)
+
+    def hardware(self, report_data: bytes, **fields: Any) -> tuple[bytes, dict[str, bytes]]:
+        """A TDREPORT, and the quote; `fields` are of the quote."""
+        return td_report(report_data), {"td-quote": self.quote_of(td_report(report_data), **fields)}
+
+    def quote_of(self, report: bytes, **fields: Any) -> bytes:
+        """The quote that the host gives for a TDREPORT."""
+        return self.platform.quote(**{"report_data": report[128:192], **fields})
+
+    def endorsements(self, **overrides: Any) -> Endorsements:
+        """Intel's."""
+        return self.platform.endorsements(**overrides)
 
 
 def _base64url(data: bytes) -> str:

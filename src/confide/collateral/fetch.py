@@ -76,8 +76,12 @@ class HttpFetcher:
         proxy: str | None = None,
         attempts: int = ATTEMPTS,
         pause: Callable[[float], object] = time.sleep,
+        headers: Mapping[str, str] | None = None,
+        direct: bool = False,
     ) -> None:
+        """`headers`: sent with each question. `direct`: never through a proxy of the environment, for services of this host."""
         self._timeout, self._attempts, self._pause, self._proxy = timeout, attempts, pause, proxy
+        self._headers, self._direct = dict(headers or {}), direct
 
     def ask(self, question: Question, /) -> Answer:
         """As `Fetcher.ask`, within the timeout, pauses included."""
@@ -97,10 +101,10 @@ class HttpFetcher:
 
     def _opened(self) -> httpx.Client:
         times = httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout))
-        return httpx.Client(timeout=times, proxy=self._proxy, follow_redirects=False)
+        return httpx.Client(timeout=times, proxy=self._proxy, trust_env=not self._direct, follow_redirects=False)
 
     def _once(self, question: Question, deadline: float) -> Answer:
-        headers = {"accept": question.accept}
+        headers = {"accept": question.accept, **self._headers}
         if question.body is not None:
             headers["content-type"] = question.content_type
         method = "GET" if question.body is None else "POST"

@@ -18,13 +18,14 @@ from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.collateral.keeper import Keeper
 from confide.guest import GuestError
+from confide.guest.devices.azure import AzureSnpSource, AzureTdxSource
 from confide.guest.devices.checked import CheckedTee, open_checked, utc_now
 from confide.guest.devices.intel import TDX_PROVIDER, GramineSource, TdxSource
 from confide.guest.devices.nitro import NsmSource
 from confide.guest.devices.platforms import PLATFORMS
 from confide.guest.devices.sev_guest import SevGuest
 from confide.guest.devices.snp import SnpSource
-from confide.guest.devices.source import Source
+from confide.guest.devices.source import AnotherKindError, Source
 from confide.guest.devices.tpm.nitro import NitroTpmSource
 from confide.guest.devices.tpm.source import TpmSource
 from confide.guest.devices.tsm import TsmReports
@@ -35,6 +36,7 @@ __all__ = ["DEVICES", "KINDS", "REPORT_DATA_SIZE", "Finding", "Quote", "Tee", "d
 SIMULATED = "simulated"
 AUTO = "auto"
 SNP, TDX, SGX, NITRO, NITROTPM, TPM = "snp", "tdx", "sgx", "nitro", "nitrotpm", "tpm"
+AZ_SNP, AZ_TDX = "az-snp-vtpm", "az-tdx-vtpm"
 
 
 # Where each kind of device shows, in order of preference; relative to the root of the file system, so that tests can give one.
@@ -52,10 +54,13 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     TDX: ("configfs-tsm", "tdx-guest"),
     SGX: ("gramine",),
     NITRO: ("nitro",),
+    AZ_SNP: ("tpm",),
+    AZ_TDX: ("tpm",),
     NITROTPM: ("nitrotpm",),
     TPM: ("tpm",),
 }
 NAMED_ONLY = frozenset({TPM, NITROTPM})  # the host makes it: nobody gets it who asked for a TEE
+HOST_MADE = frozenset(name for kind in NAMED_ONLY for name in KINDS[kind])  # interfaces; a paravisor's TPM shows as one of them too
 VMPL = "sys/devices/system/cpu/sev/vmpl"  # Linux Documentation/ABI/testing/sysfs-devices-system-cpu, since 6.12
 
 
@@ -79,6 +84,14 @@ def _nsm(path: Path, _: Path) -> Source:
     return NsmSource(path)
 
 
+def _az_snp(path: Path, root: Path) -> Source:
+    return AzureSnpSource(path, root=root)
+
+
+def _az_tdx(path: Path, root: Path) -> Source:
+    return AzureTdxSource(path, root=root)
+
+
 def _nitrotpm(path: Path, _: Path) -> Source:
     return NitroTpmSource(path)
 
@@ -94,6 +107,8 @@ DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (TDX, "configfs-tsm"): _tdx_tsm,
     (SGX, "gramine"): _gramine,
     (NITRO, "nitro"): _nsm,
+    (AZ_SNP, "tpm"): _az_snp,
+    (AZ_TDX, "tpm"): _az_tdx,
     (NITROTPM, "nitrotpm"): _nitrotpm,
     (TPM, "tpm"): _tpm,
 }
@@ -193,12 +208,13 @@ def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
         hint = "in a SEV-SNP guest: modprobe sev-guest; in a TD: modprobe tdx-guest; mount -t configfs none /sys/kernel/config"
         paths = dict.fromkeys(f"/{DEVICES[name][0]}" for _, name in DRIVEN)
         raise GuestError(Code.GUEST_NO_TEE, found="no device", wanted=" or ".join(paths), hint=hint)
-    if not refusals and prefer in {None, AUTO} and set(probe(root)) & {name for kind, name in DRIVEN if kind in NAMED_ONLY}:
+    told = [error for error in refusals if not isinstance(error, AnotherKindError)]
+    if not told and prefer in {None, AUTO} and not set(probe(root)) - HOST_MADE:
         hint = "its evidence is worth as much as the host is trusted: ask for it by name, --tee tpm, or --tee nitrotpm on AWS"
         raise GuestError(Code.GUEST_NO_TEE, found="a TPM, which the host makes", wanted="a TEE", hint=hint)
-    if all("provider" in error.found for error in refusals):
-        raise _unsupported("; ".join(dict.fromkeys(error.found for error in refusals)) or ", ".join(probe(root)))
-    told = [error for error in refusals if "provider" not in error.found]
+    if not told:
+        undriven = [name for name in probe(root) if name in UNDRIVEN]
+        raise _unsupported("; ".join(dict.fromkeys((*undriven, *(error.found for error in refusals)))) or ", ".join(probe(root)))
     found = "; ".join(dict.fromkeys(error.found for error in told))
     raise GuestError(Code.GUEST_DEVICE, found=found, wanted=told[0].wanted, hint=told[0].hint)
 

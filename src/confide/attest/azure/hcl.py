@@ -96,6 +96,14 @@ def parse_hcl_report(data: bytes, *, wanted: ReportType) -> HclReport:
     return HclReport(version, request, wanted, name, _hardware(data, wanted), covered, parse_runtime(runtime))
 
 
+def report_type_of(data: bytes) -> int | None:
+    """What the file says of its hardware, before anything else of it is read; None for no HCL report."""
+    if not RUNTIME <= len(data) <= MAX_REPORT or not data.startswith(b"HCLA"):
+        return None
+    kind: int = _DATA.unpack_from(data, DATA)[2]
+    return kind
+
+
 def _hardware(data: bytes, kind: ReportType) -> bytes:
     """The report alone; the rest of its place is zero."""
     size = SNP_SIZE if kind is ReportType.SNP else TD_REPORT_SIZE

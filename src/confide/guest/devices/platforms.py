@@ -1,6 +1,6 @@
 """What is particular to each kind of evidence that a node makes of itself: the operator's files, what must be there, what to show.
 
-Left to others: devices (`snp`, `intel`, `nitro`, `tpm`), and checking (`checked`).
+Left to others: devices (`snp`, `intel`, `nitro`, `azure`, `tpm`), and checking (`checked`).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from confide.attest.constraints import Constraints
 from confide.attest.evidence import Evidence, Kind
 from confide.codes import Code
 from confide.guest import GuestError
-from confide.guest.devices import intel, nitro, snp
+from confide.guest.devices import azure, intel, nitro, snp
 from confide.guest.devices.tpm import nitro as nitrotpm
 from confide.guest.devices.tpm import source as tpm
 
@@ -45,6 +45,8 @@ PLATFORMS: Mapping[Kind, Platform] = {
     Kind.SGX: Platform("SGX", intel.FILES, intel.missing, intel.open_sgx, intel.facts),
     Kind.NITRO: Platform("Nitro", nitro.FILES, nitro.missing, nitro.open_constraints, nitro.facts, lasting=False),
     Kind.NITROTPM: Platform("NitroTPM", nitro.FILES, nitro.missing, nitrotpm.open_constraints, nitro.facts, lasting=False),
+    Kind.AZ_SNP_VTPM: Platform("Azure on SEV-SNP", azure.SNP_FILES, azure.snp_missing, azure.open_snp, azure.facts),
+    Kind.AZ_TDX_VTPM: Platform("Azure on TDX", azure.TDX_FILES, azure.tdx_missing, azure.open_tdx, azure.facts),
     Kind.TPM: Platform("a cloud's TPM", tpm.FILES, tpm.missing, tpm.open_constraints, tpm.facts),
 }
 

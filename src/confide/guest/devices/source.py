@@ -13,6 +13,10 @@ from confide.guest import GuestError
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
+class AnotherKindError(GuestError):
+    """The interface works, and what is behind it is of another kind: nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class Raw:
     """Evidence by role, and what the host gave beside it, by role. Unverified."""

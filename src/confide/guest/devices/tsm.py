@@ -26,6 +26,7 @@ from pathlib import Path
 from confide.codes import Code
 from confide.guest import GuestError
 from confide.guest.devices.reports import DENIED, TRANSIENT, BusyError, RawReport, denied, failed, patiently
+from confide.guest.devices.source import AnotherKindError
 
 SEV = "sev_guest"  # KBUILD_MODNAME of drivers/virt/coco/sev-guest
 PREFIX = "confide-"
@@ -89,7 +90,7 @@ class TsmReports:
 
     def _require_provider(self, found: str) -> None:
         if found != self._wanted:
-            raise GuestError(
+            raise AnotherKindError(
                 Code.GUEST_DEVICE, found=f"configfs-tsm with provider {found[:40]!r}", wanted=f"provider {self._wanted}"
             )
 

@@ -80,11 +80,11 @@ class TpmSource:
                 if key.transient:
                     commands.flush(tpm, key.handle)
 
-        patiently(lambda: _told(look), pause=self._pause)
+        patiently(lambda: explained(look), pause=self._pause)
 
     def read(self, carried: bytes) -> Raw:
         """A quote whose qualifying data is `carried`, and what goes with it."""
-        return patiently(lambda: _told(lambda: self._attempt(carried)), pause=self._pause)
+        return patiently(lambda: explained(lambda: self._attempt(carried)), pause=self._pause)
 
     def _attempt(self, carried: bytes) -> Raw:
         with TpmDevice(self._path) as tpm:
@@ -163,7 +163,7 @@ def plain_public(template: bytes) -> bytes:
     return template[2 : size + 2] if wrapped else template  # the second field of a TPMT_PUBLIC is a hash, never one of these
 
 
-def _told(attempt: Callable[[], T]) -> T:
+def explained(attempt: Callable[[], T]) -> T:
     """What the TPM said, as an error of ours."""
     try:
         return attempt()
@@ -201,4 +201,14 @@ def facts(claims: Claims) -> Mapping[str, str]:
     }
 
 
-__all__: Sequence[str] = ["FILES", "TpmSource", "boot_log", "consistent_quote", "facts", "missing", "open_constraints", "pcrs_json"]
+__all__: Sequence[str] = [
+    "FILES",
+    "TpmSource",
+    "boot_log",
+    "consistent_quote",
+    "explained",
+    "facts",
+    "missing",
+    "open_constraints",
+    "pcrs_json",
+]
