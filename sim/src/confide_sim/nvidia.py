@@ -258,6 +258,7 @@ def status(
     this_update: datetime | None = None,
     next_update: datetime | None = None,
     responder: tuple[bytes, ec.EllipticCurvePrivateKey] | None = None,
+    digest: HashAlgorithm | None = None,
 ) -> bytes:
     """An OCSP response (RFC 6960), good unless `state` says else, made a day before `at` and good for two; by the issuer, or by a
     `responder` whose certificate comes along (section 4.2.2.2)."""
@@ -277,7 +278,7 @@ def status(
     if responder is not None:
         signer, key = load_der_x509_certificate(responder[0]), responder[1]
         builder = builder.certificates([signer])
-    return builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer).sign(key, SHA384()).public_bytes(Encoding.DER)
+    return builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer).sign(key, digest or SHA384()).public_bytes(Encoding.DER)
 
 
 def responder(label: str, *, extended: bool = True, **overrides: Any) -> tuple[bytes, ec.EllipticCurvePrivateKey]:

@@ -65,7 +65,7 @@ def _ends(role: str, value: bytes) -> Iterator[datetime]:
         for text in _CERTIFICATE.findall(value):
             yield x509.load_certificate(base64.b64decode(b"".join(text.split()))).not_valid_after_utc
     elif role == "ocsp":
-        yield from (each.next_update_utc for each in load_responses(value) if each.next_update_utc is not None)
+        yield from (each.next_update for each in load_responses(value) if each.next_update is not None)
 
 
 def _next_update(body: object, member: str) -> datetime:

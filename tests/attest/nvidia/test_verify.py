@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA224, SHA256
 from cryptography.x509 import ReasonFlags, ocsp
 from tests.attest.nvidia.world import DAY, NONCE, NOW, genuine, gpu, verify
 from tests.support import refused
@@ -19,6 +19,8 @@ from confide_sim import aws, der, intel, nvidia, nvidia_spdm, x509
 OTHER = ec.derive_private_key(7, ec.SECP384R1())
 P256 = ec.derive_private_key(7, ec.SECP256R1())
 REVOKED = ocsp.OCSPCertStatus.REVOKED
+ECDSA_SHA384, UNKNOWN_ALGORITHM = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03", b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x63"
+SHA384, UNKNOWN_DIGEST = b"\x60\x86\x48\x01\x65\x03\x04\x02\x02", b"\x60\x86\x48\x01\x65\x03\x04\x02\x63"
 HOLD = {"state": REVOKED, "reason": ReasonFlags.certificate_hold}
 
 
@@ -238,6 +240,9 @@ STATUSES: dict[str, tuple[Code, dict[str, Any]]] = {
     "none": (Code.NVIDIA_OCSP, {"ocsp": None}),
     "garbage": (Code.NVIDIA_OCSP, {"ocsp": b"garbage"}),
     "cut short": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp()[:-1]}),
+    "a signature algorithm nobody knows": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp().replace(ECDSA_SHA384, UNKNOWN_ALGORITHM)}),
+    "a digest nobody knows": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp().replace(SHA384, UNKNOWN_DIGEST)}),
+    "signed over a short digest": (Code.NVIDIA_OCSP, told(digest=SHA224())),
     "no response in DER": (Code.NVIDIA_OCSP, {"ocsp": b"\x30\x82\x00\x04abcd"}),
     "too large": (Code.NVIDIA_OCSP, {"ocsp": bytes((256 << 10) + 1)}),
     "too many": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp(which=(1,)) * 33}),

@@ -9,11 +9,12 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import Hash
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, Hash, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound, ReasonFlags, ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -26,7 +27,26 @@ from confide.errors import CollateralError, EvidenceError
 
 MAX_RESPONSES = 32
 MAX_BYTES = 256 << 10
-Response = ocsp.OCSPResponse
+STRONG = (SHA256, SHA384, SHA512)  # what may sign a response; a CertID may be hashed with less, nothing hangs on it
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One successful response, every field read (BasicOCSPResponse, RFC 6960 section 4.2.1)."""
+
+    serial: int
+    name_hash: bytes
+    key_hash: bytes
+    hashed_with: HashAlgorithm
+    status: ocsp.OCSPCertStatus
+    revoked_at: datetime | None
+    on_hold: bool
+    this_update: datetime
+    next_update: datetime | None
+    certificates: tuple[Certificate, ...]
+    signed: bytes
+    signature: bytes
+    signed_with: HashAlgorithm | None
 
 
 def load_responses(data: bytes) -> tuple[Response, ...]:
@@ -43,12 +63,30 @@ def load_responses(data: bytes) -> tuple[Response, ...]:
             raise _malformed("more responses", f"at most {MAX_RESPONSES}")
         try:
             response = ocsp.load_der_ocsp_response(der)
-            successful = response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
-        except UNREADABLE:
-            raise _malformed("a response that does not decode", "OCSP in DER") from None
-        if successful:
-            found.append(response)
+            if response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL:
+                found.append(_read(response))
+        except (UnsupportedAlgorithm, *UNREADABLE):
+            raise _malformed("a response that does not decode", "OCSP in DER, by algorithms that are known here") from None
     return tuple(found)
+
+
+def _read(response: ocsp.OCSPResponse) -> Response:
+    """Every field at once: the library decodes some of them only when they are asked for."""
+    return Response(
+        serial=response.serial_number,
+        name_hash=response.issuer_name_hash,
+        key_hash=response.issuer_key_hash,
+        hashed_with=response.hash_algorithm,
+        status=response.certificate_status,
+        revoked_at=response.revocation_time_utc,
+        on_hold=response.revocation_reason is ReasonFlags.certificate_hold,
+        this_update=response.this_update_utc,
+        next_update=response.next_update_utc,
+        certificates=tuple(response.certificates),
+        signed=response.tbs_response_bytes,
+        signature=response.signature,
+        signed_with=response.signature_hash_algorithm,
+    )
 
 
 def check_status(
@@ -70,14 +108,14 @@ def check_status(
     about = [each for each in responses if _about(each, certificate, issuer) and _authorised(each, issuer)]
     hold = False
     for response in about:
-        if response.certificate_status is ocsp.OCSPCertStatus.REVOKED and _before(response, now):
-            hold = hold or response.revocation_reason is ReasonFlags.certificate_hold
-            if response.revocation_reason is not ReasonFlags.certificate_hold:
+        if response.status is ocsp.OCSPCertStatus.REVOKED and _before(response, now):
+            hold = hold or response.on_hold
+            if not response.on_hold:
                 raise EvidenceError(Code.NVIDIA_REVOKED, found=f"{title} revoked", wanted="not revoked")
     holding = [each for each in about if _says(each, now) and _holds(each, now, revocation)]
     if holding:
         checks.require(True, Code.NVIDIA_REVOKED, f"{title} revocation", found="on hold" if hold else "good", wanted="not revoked")
-        return hold, max(each.next_update_utc or now for each in holding)
+        return hold, max(each.next_update or now for each in holding)
     if revocation.required:
         code = Code.NVIDIA_OCSP_STALE if about else Code.NVIDIA_OCSP
         found = "a response of another time" if about else "no response"
@@ -108,12 +146,12 @@ def _ders(data: bytes) -> Iterator[bytes]:
 
 def _about(response: Response, certificate: Certificate, issuer: Certificate) -> bool:
     """CertID: hashes of the issuer's name and key, and the serial number (RFC 6960 section 4.1.1)."""
-    if response.serial_number != x509.serial_number(certificate):
+    if response.serial != x509.serial_number(certificate):
         return False
     key = issuer.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint) if _is_ec(issuer) else b""
-    pairs = ((x509.names(issuer).subject, response.issuer_name_hash), (key, response.issuer_key_hash))
+    pairs = ((x509.names(issuer).subject, response.name_hash), (key, response.key_hash))
     for value, wanted in pairs:
-        digest = Hash(response.hash_algorithm)
+        digest = Hash(response.hashed_with)
         digest.update(value)
         if not hmac.compare_digest(digest.finalize(), wanted):
             return False
@@ -137,11 +175,11 @@ def _is_responder(certificate: Certificate, issuer: Certificate) -> bool:
 
 def _signed(response: Response, signer: Certificate) -> bool:
     key = signer.public_key() if _is_ec(signer) else None
-    algorithm = response.signature_hash_algorithm
-    if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm is None:
+    algorithm = response.signed_with
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(algorithm, STRONG):
         return False
     try:
-        key.verify(response.signature, response.tbs_response_bytes, ec.ECDSA(algorithm))
+        key.verify(response.signature, response.signed, ec.ECDSA(algorithm))
     except InvalidSignature:
         return False
     return True
@@ -153,17 +191,17 @@ def _is_ec(certificate: Certificate) -> bool:
 
 def _says(response: Response, now: datetime) -> bool:
     """Good, or on hold: `unknown` says nothing (RFC 6960 section 2.2), nor does a revocation that is yet to come."""
-    status = response.certificate_status
+    status = response.status
     return status is ocsp.OCSPCertStatus.GOOD or (status is ocsp.OCSPCertStatus.REVOKED and _before(response, now))
 
 
 def _before(response: Response, now: datetime) -> bool:
-    return response.revocation_time_utc is None or response.revocation_time_utc <= now
+    return response.revoked_at is None or response.revoked_at <= now
 
 
 def _holds(response: Response, now: datetime, revocation: Revocation) -> bool:
     """thisUpdate <= now <= nextUpdate, and no older than is wanted."""
-    start, end = response.this_update_utc, response.next_update_utc
+    start, end = response.this_update, response.next_update
     young = revocation.max_age is None or now - start <= revocation.max_age
     return start <= now and end is not None and now <= end and young
 
