@@ -12,6 +12,7 @@ from confide.guest.epoch import Lifetimes
 from confide.guest.epochs import Epochs
 from confide.guest.keys import NodeKeys
 from confide.guest.keysets import Boot
+from confide.guest.machine import Machine
 from confide.guest.quote import Quote
 from confide.guest.quoter import Quoter
 from confide.seal.keyconfig import KeyConfig
@@ -79,7 +80,7 @@ class House:
             boot=BOOT,
             signing=self.signing,
             store=self.store,
-            quoter=Quoter(self.device, interval=0.0, timeout=more.pop("timeout", 10.0)),
+            quoter=Quoter(Machine(self.device), interval=0.0, timeout=more.pop("timeout", 10.0)),
             lifetimes=Lifetimes(active, stale, grace),
             replay_capacity=capacity,
             limits=DocumentLimits(gather=0.001),

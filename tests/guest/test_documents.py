@@ -18,9 +18,10 @@ from confide.guest import GuestError
 from confide.guest.documents import DocumentLimits, DocumentSource
 from confide.guest.keys import NodeKeys, content_keys
 from confide.guest.keysets import Boot, make_keyset
+from confide.guest.machine import Machine
 from confide.guest.nonces import NonceTree
+from confide.guest.quote import Quote
 from confide.guest.quoter import Quoter
-from confide.guest.tee import Quote
 from confide_sim.device import FalseDevice
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ def with_source(
     async def run() -> T:
         clock = Clock()
         device = FalseDevice(software_digest=SOFTWARE, now=clock)
-        quoter = Quoter(device, interval=interval, timeout=timeout)
+        quoter = Quoter(Machine(device), interval=interval, timeout=timeout)
         source = DocumentSource(quoter=quoter, keyset=keyset(clock), limits=limits, now=clock)
         try:
             return await test(source, clock)
@@ -106,9 +107,10 @@ def test_it_is_renewed_before_its_collateral_ages() -> None:
         assert parse_document(await source.current()).collateral["crl"] != first.collateral["crl"]
 
     async def frozen(source: DocumentSource, clock: Clock) -> None:
-        quote = source._quoter.tee.quote
-        kept = quote(bytes(64))
-        source._quoter.tee.quote = lambda report_data: Quote(quote(report_data).evidence, kept.endorsements, kept.fresh_until)  # type: ignore[method-assign]
+        device = source._quoter.machine.tee
+        quote, kept = device.quote, device.quote(bytes(64))
+        later = lambda report_data: Quote(quote(report_data).evidence, kept.endorsements, kept.fresh_until)  # noqa: E731
+        device.quote = later  # type: ignore[method-assign]
         await test(source, clock)
 
     with pytest.raises(AssertionError):  # a device that keeps its list: only the document is new
@@ -264,12 +266,12 @@ def test_an_admission_changes_the_cached_document_and_takes_no_quote() -> None:
 
 def test_a_device_that_fails_is_named_and_asked_again_later() -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
-        quote, source._quoter.tee.quote = source._quoter.tee.quote, _broken  # type: ignore[method-assign]
+        quote, source._quoter.machine.tee.quote = source._quoter.machine.tee.quote, _broken  # type: ignore[method-assign]
         for asked in (source.current(), source.fresh(b"\x05" * 32)):
             with pytest.raises(GuestError) as refused:
                 await asked
             assert refused.value.code is Code.GUEST_QUOTE
-        source._quoter.tee.quote = quote  # type: ignore[method-assign]
+        source._quoter.machine.tee.quote = quote  # type: ignore[method-assign]
         await source.current()
         check(await source.fresh(b"\x05" * 32), b"\x05" * 32)
 
@@ -306,7 +308,7 @@ def test_the_tree_of_nonces_is_the_shared_one(count: int) -> None:
 @pytest.mark.parametrize("fault", [ValueError("evidence bytes"), RuntimeError(), OSError(5, "x"), KeyError("x")])
 def test_whatever_the_device_raises_nobody_waits_for_ever_and_the_next_is_served(fault: Exception) -> None:
     async def test(source: DocumentSource, clock: Clock) -> None:
-        device, works = source._quoter.tee, source._quoter.tee.quote
+        device, works = source._quoter.machine.tee, source._quoter.machine.tee.quote
 
         def broken(report_data: bytes) -> Quote:
             raise fault

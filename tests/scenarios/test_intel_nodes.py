@@ -4,15 +4,19 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.guest.devices.intel_doubles import Enclave, TrustDomain, give, gramine, td_machine
+from tests.policy.world import OWNER
 from tests.server.running import Inside, config
 
 import confide_sim
+from confide.attest.admission import Admission, sign_admission
 from confide.attest.evidence import Kind
+from confide.attest.publickeys import key_text
 from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.errors import ConfideError
@@ -85,5 +89,23 @@ def test_other_software_is_refused(tmp_path: Path, kind: Kind, member: str, code
                     with pytest.raises(ConfideError) as caught:
                         verdict(reply.content, other.encode())
                     assert caught.value.code is code
+
+    asyncio.run(test())
+
+
+def test_an_owner_admits_a_td_by_its_platform(tmp_path: Path) -> None:
+    async def test() -> None:
+        with machine(Kind.TDX, tmp_path, prefer="tdx") as tee:
+            owned = config(tee="tdx", limits__gather_ms=5, authority_key=key_text(OWNER.public))
+            async with running_node(owned, tee=tee) as running:
+                node = Inside(running)
+                async with node.http:
+                    assert len(tee.platform_id) == 32  # a PPID
+                    keyset, now = running.keyset, datetime.now(UTC)
+                    until = now + timedelta(hours=1)
+                    admission = Admission(keyset.node_id, keyset.receipt_keys[0].keyid, tee.platform_id, "lab", now, until)
+                    for changed, status in (("00" * 16, 400), (tee.platform_id, 200)):
+                        envelope = sign_admission(replace(admission, platform_id=changed), key=OWNER)
+                        assert (await node.ask("PUT", "/v1/admission", envelope)).status == status
 
     asyncio.run(test())

@@ -81,13 +81,13 @@ def test_no_request_fails_when_the_node_is_killed_and_started_again_with_other_k
 
 def test_a_device_that_hangs_stops_neither_requests_nor_health_nor_the_end_of_the_node() -> None:
     async def test(node: Inside) -> None:
-        gate, works = threading.Event(), node.node.epochs.quoter.tee.quote
+        gate, works = threading.Event(), node.node.epochs.quoter.machine.tee.quote
 
         def hang(report_data: bytes) -> Quote:
             gate.wait(60)
             return works(report_data)
 
-        node.node.epochs.quoter.tee.quote = hang  # type: ignore[method-assign]
+        node.node.epochs.quoter.machine.tee.quote = hang  # type: ignore[method-assign]
         try:
             await until(lambda: node.node.epochs._failures > 0)
             for path, status in (("/healthz", 200), ("/readyz", 200), (EVIDENCE, 200), (f"{EVIDENCE}?nonce={'07' * 32}", 503)):

@@ -11,14 +11,13 @@ from tests.server.running import Inside, with_node
 from confide.attest.admission import MAX_ADMISSION, Admission, sign_admission
 from confide.attest.document import parse_document
 from confide.attest.publickeys import key_text
-from confide.guest.admissions import platform_of
 
 OWNED = key_text(OWNER.public)
 
 
 def signed(node: Inside, **changes: Any) -> bytes:
     keyset, now = node.node.keyset, datetime.now(UTC)
-    platform = platform_of(parse_document(documents[0]).evidence[0]) if (documents := changes.pop("documents", None)) else ""
+    platform = node.node.epochs.quoter.machine.tee.platform_id if changes.pop("known", False) else ""
     fields: dict[str, Any] = {
         "node_id": keyset.node_id,
         "node_key": keyset.receipt_keys[0].keyid,
@@ -44,7 +43,7 @@ def test_the_owners_word_goes_into_every_document() -> None:
         assert (await node.ask("GET", "/v1/admission")).json == {"admission": None}
         before = await document(node)
         assert parse_document(before).keyset.authority_key == OWNER.public
-        envelope = signed(node, documents=[before])
+        envelope = signed(node, known=True)
         taken = await node.ask("PUT", "/v1/admission", envelope)
         assert (taken.status, taken.json["admission"]["place"]) == (200, "lab")
         assert (await node.ask("GET", "/v1/admission")).json == taken.json
@@ -74,8 +73,7 @@ def test_refusals_are_exact_inside(changes: dict[str, Any], code: str) -> None:
 
 def test_an_older_one_is_refused() -> None:
     async def test(node: Inside) -> None:
-        here = [await document(node)]
-        old, new = (signed(node, documents=here, not_after=datetime.now(UTC) + timedelta(hours=hours)) for hours in (1, 2))
+        old, new = (signed(node, known=True, not_after=datetime.now(UTC) + timedelta(hours=hours)) for hours in (1, 2))
         assert (await node.ask("PUT", "/v1/admission", new)).status == 200
         refused = await node.ask("PUT", "/v1/admission", old)
         assert (refused.status, refused.error) == (409, "admission.older")

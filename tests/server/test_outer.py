@@ -271,7 +271,7 @@ def test_keys_that_ended_serve_nobody_until_there_are_new_ones(caplog: pytest.Lo
 
     async def expire(node: Inside) -> None:
         sealed, epoch = ohttp.seal_request(node.key, MODELS).body, node.node.epochs.live[0]
-        device, works = node.node.epochs.quoter.tee, node.node.epochs.quoter.tee.quote
+        device, works = node.node.epochs.quoter.machine.tee, node.node.epochs.quoter.machine.tee.quote
         device.quote = broken  # type: ignore[method-assign]
         Clock.now = epoch.ends - timedelta(seconds=1)
         assert (await node.ask("GET", "/v1/models")).status == 200
@@ -312,7 +312,7 @@ def test_a_body_that_comes_after_the_keys_expired_is_refused() -> None:
 
 def test_a_node_whose_key_takes_no_more_requests_is_not_ready_until_new_keys_come() -> None:
     async def test(node: Inside) -> None:
-        device, works = node.node.epochs.quoter.tee, node.node.epochs.quoter.tee.quote
+        device, works = node.node.epochs.quoter.machine.tee, node.node.epochs.quoter.machine.tee.quote
         device.quote = broken  # type: ignore[method-assign]
         other = parse_key_config(node.node.keyset.ohttp_keys[1].config)
         assert (await node.http.get("/readyz")).status_code == 200

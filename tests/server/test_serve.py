@@ -343,7 +343,8 @@ def test_a_restarted_node_is_the_same_false_chip_with_the_same_measurement() -> 
     for _ in range(2):
         with served(models={}) as running:
             assert running.node is not None
-            reports.append(running.node.epochs.quoter.tee.chip.report(report_data=bytes(64))[0x1A0:0x1E0])  # type: ignore[attr-defined]
+            quote = running.node.epochs.quoter.machine.tee.quote(bytes(64))
+            reports.append(quote.evidence.items["report"][0x1A0:0x1E0])
     assert reports[0] == reports[1]
 
 

@@ -50,6 +50,11 @@ class FalseDevice:
         self.chip = FalseChip(product, at=now(), chip_id=chip_id)
         self._endorsements: tuple[Endorsements, datetime] | None = None
 
+    @property
+    def platform_id(self) -> str:
+        """The chip's id in hex."""
+        return self.chip.chip_id.hex()
+
     def renew(self) -> None:
         """Nothing: what a false vendor says is made anew with each quote."""
 

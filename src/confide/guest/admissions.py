@@ -8,20 +8,16 @@ HTTP (`server.routes.admission`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 
-from confide.attest.admission import Admission, require_newer, signed_admission, verify_admission
+from confide.attest.admission import Admission, require_newer, verify_admission
 from confide.attest.checks import Checks
-from confide.attest.evidence import Evidence, Kind
 from confide.attest.keyset import Keyset
-from confide.attest.snp.layout import parse_report
 from confide.codes import Code
 from confide.errors import EvidenceError
 from confide.formats import dsse
-from confide.guest.quote import REPORT_DATA_SIZE, Quote
 
-Ask = Callable[[bytes], Awaitable[Quote]]
 Publish = Callable[[bytes | None], object]
 LOOK_SECONDS = 60.0
 
@@ -34,34 +30,34 @@ class Admissions:
         *,
         authority_key: dsse.PublicKey | None,
         keyset: Callable[[], Keyset],
-        quote: Ask,
+        platform_id: Callable[[], str],
         now: Callable[[], datetime],
         publish: Publish,
     ) -> None:
-        self._authority_key, self._keyset, self._quote, self._now, self._publish = authority_key, keyset, quote, now, publish
+        self._authority_key, self._keyset, self._platform_id, self._now, self._publish = (
+            authority_key,
+            keyset,
+            platform_id,
+            now,
+            publish,
+        )
         self._held: tuple[bytes, Admission] | None = None
-        self._platform_id: str | None = None
-        self._taking = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self, envelope: bytes) -> Admission:
+    def take(self, envelope: bytes) -> Admission:
         """Check `envelope` and show it from now on.
 
         Raises:
             EvidenceError: an `admission` code; what was shown before stays.
-            GuestError: the TEE does not say on which platform it is.
         """
         key = self._authority_key
         if key is None:
             raise EvidenceError(Code.ADMISSION_AUTHORITY, found="none", wanted="an authority_key in the node's configuration")
-        signed_admission(envelope, authority_key=key)  # a stranger's costs the device no quote
-        async with self._taking:
-            admission = self._verified(envelope, key, platform_id=await self._platform())
-            held = self.current()
-            require_newer(admission, held[1] if held else None)
-            self._held = envelope, admission
-            self._publish(envelope)
-            self._watch()
+        admission, held = self._verified(envelope, key), self.current()
+        require_newer(admission, held[1] if held else None)
+        self._held = envelope, admission
+        self._publish(envelope)
+        self._watch()
         return admission
 
     def current(self) -> tuple[bytes, Admission] | None:
@@ -84,19 +80,6 @@ class Admissions:
             seconds = (held[1].not_after - self._now()).total_seconds()
             self._timer = asyncio.get_running_loop().call_later(min(max(seconds, 0.001), LOOK_SECONDS), self._watch)
 
-    async def _platform(self) -> str:
-        if self._platform_id is None:
-            self._platform_id = platform_of((await self._quote(bytes(REPORT_DATA_SIZE))).evidence)
-        return self._platform_id
-
-    def _verified(self, envelope: bytes, key: dsse.PublicKey, *, platform_id: str) -> Admission:
-        keyset, now = self._keyset(), self._now()
+    def _verified(self, envelope: bytes, key: dsse.PublicKey) -> Admission:
+        keyset, now, platform_id = self._keyset(), self._now(), self._platform_id()
         return verify_admission(envelope, keyset=keyset, authority_key=key, now=now, platform_id=platform_id, checks=Checks())
-
-
-def platform_of(evidence: Evidence) -> str:
-    """The platform as a verifier will read it from this node's own evidence (`Claims.platform_id`); empty where it is hidden."""
-    if evidence.kind != Kind.SNP.value:
-        raise EvidenceError(Code.EVIDENCE_KIND, found=evidence.kind[:40], wanted=Kind.SNP.value)
-    report = parse_report(evidence.items.get("report", b""))
-    return report.chip_id.hex() if any(report.chip_id) else ""

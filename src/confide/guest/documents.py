@@ -18,14 +18,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from confide.attest.binding import NO_NONCES, binding
+from confide.attest.binding import NO_NONCES
 from confide.attest.document import NoncePath, build_document
 from confide.attest.keyset import Keyset
 from confide.codes import Code
 from confide.guest import GuestError
+from confide.guest.machine import Subject
 from confide.guest.nonces import NonceTree
+from confide.guest.quote import Quote
 from confide.guest.quoter import Quoter, no_quote
-from confide.guest.tee import Quote
 
 NONCE_SIZE = 32
 RENEW_BEFORE = timedelta(hours=1)  # before collateral ages: clients keep a verified document for a while
@@ -147,7 +148,7 @@ class DocumentSource:
         self._waiting = {}
 
     async def _refresh(self) -> _Cached:
-        quote = await self._quoter.quote(binding(nonces=NO_NONCES, keyset=self.keyset.raw))
+        quote = await self._quoter.quote(Subject(NO_NONCES, self.keyset.raw))
         made = self._now()
         stale_at = min(made + self._limits.max_age, quote.fresh_until - RENEW_BEFORE)
         self._cached = _Cached(quote, made, self._document(quote, NO_NONCES, None, at=made), stale_at)
@@ -164,7 +165,7 @@ class DocumentSource:
                     if not batch:
                         return  # all left
                     tree = NonceTree(list(batch))
-                    quote = await ask(binding(nonces=tree.root, keyset=self.keyset.raw))
+                    quote = await ask(Subject(tree.root, self.keyset.raw))
                 await self._answer(batch, quote, tree)
             except asyncio.CancelledError:
                 self._fail(batch, _stopping())
@@ -187,6 +188,7 @@ class DocumentSource:
             nonce_path=path,
             evidence=quote.evidence,
             endorsements=quote.endorsements,
+            others=[(each.evidence, each.endorsements) for each in quote.others],
             admission=self._admission,
             issued_at=(at or self._now()).replace(microsecond=0),
         )

@@ -23,6 +23,7 @@ class Boot:
     models: Mapping[str, bytes]
     authority_key: dsse.PublicKey | None = None
     tpm_ak_spki_sha256: bytes | None = None
+    gpu_leaf_key_sha256: tuple[bytes, ...] = ()
 
 
 def make_keyset(
@@ -40,6 +41,7 @@ def make_keyset(
         authority_key=boot.authority_key,
         models=boot.models,
         tpm_ak_spki_sha256=boot.tpm_ak_spki_sha256,
+        gpu_leaf_key_sha256=boot.gpu_leaf_key_sha256,
         not_before=not_before,
         not_after=not_after,
     )

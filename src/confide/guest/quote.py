@@ -1,4 +1,7 @@
-"""What a TEE gives: evidence over 64 bytes with the vendor's collateral for it. Left to others: which TEE there is (`tee`)."""
+"""What a TEE gives: evidence over 64 bytes with the vendor's collateral for it.
+
+Left to others: which TEE there is (`tee`), and what is asked of it and of what stands beside it (`machine`).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +20,13 @@ class Quote:
         evidence: kind and roles, as `attest` takes them.
         endorsements: certificates and revocation lists.
         fresh_until: the first moment at which a certificate or list in it expires or is due for renewal (UTC).
+        others: of what stands beside the TEE: its GPUs in index order, its TPM. Covered by the same keyset.
     """
 
     evidence: Evidence
     endorsements: Endorsements
     fresh_until: datetime
+    others: "tuple[Quote, ...]" = ()
 
 
 class Tee(Protocol):
@@ -39,7 +44,12 @@ class Tee(Protocol):
 
     @property
     def attestation_key_sha256(self) -> bytes | None:
-        """SHA-256 of the SubjectPublicKeyInfo of a key that the keyset must name: a TPM's. None for kinds that have none."""
+        """SHA-256 of the SubjectPublicKeyInfo of a key that the keyset must name, a TPM's or a GPU's; or None."""
+        ...
+
+    @property
+    def platform_id(self) -> str:
+        """As verifiers read it from its evidence (`Claims.platform_id`); empty where the hardware hides it."""
         ...
 
     def renew(self) -> None:
@@ -47,5 +57,5 @@ class Tee(Protocol):
         ...
 
     def quote(self, report_data: bytes) -> Quote:
-        """Evidence over exactly `report_data` (64 bytes). May block for milliseconds; call it off the event loop."""
+        """Evidence over exactly `report_data`: 64 bytes, or a GPU's nonce of 32. May block; call it off the event loop."""
         ...

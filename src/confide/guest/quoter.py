@@ -4,7 +4,8 @@ Firmware signs one report at a time and throttles whoever asks too often. A driv
 system call cannot be ended; so each quote is taken on a thread that nobody waits for when the process ends, and while one has not
 come back no other is started. What is asked is computed when its turn comes (`turn`), so that it covers whoever came until then.
 
-Left to others: the device (`guest.tee`), what is quoted (`guest.documents`), when keys are renewed (`guest.epochs`).
+Left to others: the device and what stands beside it (`guest.machine`), what is quoted (`guest.documents`), when keys are renewed
+(`guest.epochs`).
 """
 
 import asyncio
@@ -14,16 +15,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from confide.codes import Code
 from confide.guest import GuestError
-from confide.guest.tee import Quote, Tee
+from confide.guest.machine import Machine, Subject
+from confide.guest.quote import Quote
 
-Ask = Callable[[bytes], Awaitable[Quote]]
+Ask = Callable[[Subject], Awaitable[Quote]]
 
 
 class Quoter:
-    """One device. Lives on one event loop."""
+    """One machine. Lives on one event loop."""
 
-    def __init__(self, tee: Tee, *, interval: float = 0.2, timeout: float = 10.0) -> None:
-        self.tee, self._interval, self._timeout = tee, interval, timeout
+    def __init__(self, machine: Machine, *, interval: float = 0.2, timeout: float = 10.0) -> None:
+        self.machine, self._interval, self._timeout = machine, interval, timeout
         self._turn = asyncio.Lock()  # asyncio's locks are fair: whoever waits longest is next
         self._next_quote = 0.0
         self._hanging: threading.Thread | None = None
@@ -38,23 +40,23 @@ class Quoter:
                 await asyncio.sleep(delay)
             yield self._ask
 
-    async def quote(self, report_data: bytes) -> Quote:
+    async def quote(self, subject: Subject) -> Quote:
         """A quote in its turn.
 
         Raises:
             GuestError: `guest.quote`, also when the device gave nothing within its time.
         """
         async with self.turn() as ask:
-            return await ask(report_data)
+            return await ask(subject)
 
-    async def _ask(self, report_data: bytes) -> Quote:
+    async def _ask(self, subject: Subject) -> Quote:
         if self._hanging is not None and self._hanging.is_alive():
             raise GuestError(Code.GUEST_QUOTE, found="a device that has not answered yet", wanted="a quote")
         loop = asyncio.get_running_loop()
         self._next_quote = loop.time() + self._interval
         self.quotes += 1
         answer: asyncio.Future[Quote] = loop.create_future()
-        thread = threading.Thread(target=_work, args=(self.tee, report_data, loop, answer), name="quote", daemon=True)
+        thread = threading.Thread(target=_work, args=(self.machine, subject, loop, answer), name="quote", daemon=True)
         thread.start()
         try:
             async with asyncio.timeout(self._timeout):
@@ -66,11 +68,11 @@ class Quoter:
                 self._hanging = thread
 
 
-def _work(tee: Tee, report_data: bytes, loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[Quote]") -> None:
+def _work(machine: Machine, subject: Subject, loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[Quote]") -> None:
     """On its thread. The loop may be gone by the time a slow device answers."""
     result: Quote | GuestError
     try:
-        result = tee.quote(report_data)
+        result = machine.quote(subject)
     except GuestError as error:
         result = error
     except Exception as error:  # noqa: BLE001 - a device's driver may fail as it likes

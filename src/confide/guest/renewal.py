@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 
-from confide.guest.quote import Tee
+from confide.guest.machine import Machine
 
 log = logging.getLogger("confide.guest")
 EVERY = 300.0  # seconds between looks at the clock; most of them find that it is not time
@@ -16,8 +16,8 @@ EVERY = 300.0  # seconds between looks at the clock; most of them find that it i
 class Renewal:
     """A task of one node. Lives on one event loop."""
 
-    def __init__(self, tee: Tee, *, every: float = EVERY) -> None:
-        self._tee, self._every = tee, every
+    def __init__(self, machine: Machine, *, every: float = EVERY) -> None:
+        self._machine, self._every = machine, every
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -35,6 +35,6 @@ class Renewal:
         while True:
             await asyncio.sleep(self._every)
             try:
-                await asyncio.to_thread(self._tee.renew)
+                await asyncio.to_thread(self._machine.renew)
             except Exception as error:  # noqa: BLE001 - a device's driver may fail as it likes; the next look comes
                 log.warning("collateral was not renewed: %s", type(error).__name__)

@@ -30,6 +30,7 @@ from confide.guest.epoch import Lifetimes
 from confide.guest.epochs import Epochs
 from confide.guest.keys import NodeKeys
 from confide.guest.keysets import Boot
+from confide.guest.machine import Machine
 from confide.guest.quoter import Quoter
 from confide.guest.renewal import Renewal
 from confide.guest.software import software_digest
@@ -98,13 +99,13 @@ class Node:
 
 
 async def prepare_node(
-    config: NodeConfig, *, app: OuterApp | None = None, tee: Tee | None = None, now: Callable[[], datetime] = utc_now
+    config: NodeConfig, *, app: OuterApp | None = None, tee: Tee | Machine | None = None, now: Callable[[], datetime] = utc_now
 ) -> Node:
     """A node that serves.
 
     Args:
         app: an application that already answers `/healthz`; a new one by default.
-        tee: the device; by default the one that the configuration names.
+        tee: the device, with what stands beside it; by default the one that the configuration names.
         now: the clock.
 
     Raises:
@@ -114,7 +115,7 @@ async def prepare_node(
     digests = {alias: package.digest for alias, package in packages.items()}
     async with contextlib.AsyncExitStack() as undo:
         software = software_digest()
-        device = await asyncio.to_thread(_device, config, software) if tee is None else tee
+        machine = await asyncio.to_thread(_machine, config, software) if tee is None else _whole(tee)
         engine = _pool(config)  # 2
         undo.push_async_callback(engine.stop)
         await engine.start()
@@ -132,23 +133,24 @@ async def prepare_node(
             config_digest=config.digest(digests),
             isolation=Isolation(engine.isolation),
             models=digests,
-            tpm_ak_spki_sha256=device.attestation_key_sha256,
+            tpm_ak_spki_sha256=machine.tpm_key_sha256,
+            gpu_leaf_key_sha256=machine.gpu_keys_sha256,
         )
         proof = await open_proof(_folder(config.log_dir), keys=keys, engine=engine.identity, now=now)
         undo.push_async_callback(proof.close)
         store = KeyStore(room=SHARED_REPLAY * config.limits.replay_entries)
-        epochs = _epochs(config, boot, keys=keys, store=store, tee=device, proof=proof, now=now)
+        epochs = _epochs(config, boot, keys=keys, store=store, machine=machine, proof=proof, now=now)
         undo.push_async_callback(epochs.close)
         await epochs.start()
         await proof.kept()
         admissions = Admissions(
             authority_key=authority_key,
             keyset=lambda: epochs.keyset,
-            quote=epochs.quoter.quote,
+            platform_id=lambda: machine.tee.platform_id,
             now=now,
             publish=epochs.set_admission,
         )
-        renewal = Renewal(device)
+        renewal = Renewal(machine)
         undo.push_async_callback(renewal.close)
         renewal.start()
         parts = Parts(
@@ -178,7 +180,7 @@ async def prepare_node(
         app=outer,
         inner=inner,
         epochs=epochs,
-        simulated=device.simulated,
+        simulated=machine.simulated,
         keys=keys,
         key_store=store,
         engine=engine,
@@ -189,14 +191,20 @@ async def prepare_node(
     )
 
 
-def _device(config: NodeConfig, software: bytes) -> Tee:
+def _machine(config: NodeConfig, software: bytes) -> Machine:
     """May ask a vendor's service."""
     keeper = keeper_of(config.collateral_source, now=utc_now)
-    return detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir), keeper=keeper)
+    return Machine(detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir), keeper=keeper))
+
+
+def _whole(tee: Tee | Machine) -> Machine:
+    return tee if isinstance(tee, Machine) else Machine(tee)
 
 
 @contextlib.asynccontextmanager
-async def running_node(config: NodeConfig, *, tee: Tee | None = None, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Node]:
+async def running_node(
+    config: NodeConfig, *, tee: Tee | Machine | None = None, now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Node]:
     """A node for the length of a block, without a socket of its own: for tests and for embedding."""
     node = await prepare_node(config, tee=tee, now=now)
     try:
@@ -246,7 +254,7 @@ def _folder(path: str) -> Path | None:
 
 
 def _epochs(
-    config: NodeConfig, boot: Boot, *, keys: NodeKeys, store: KeyStore, tee: Tee, proof: Proof, now: Callable[[], datetime]
+    config: NodeConfig, boot: Boot, *, keys: NodeKeys, store: KeyStore, machine: Machine, proof: Proof, now: Callable[[], datetime]
 ) -> Epochs:
     limits = config.limits
     longest = max(limits.stream_ms, limits.run_ms) / 1e3
@@ -254,7 +262,7 @@ def _epochs(
         boot=boot,
         signing=keys,
         store=store,
-        quoter=Quoter(tee, interval=limits.quote_interval_ms / 1e3, timeout=limits.quote_ms / 1e3),
+        quoter=Quoter(machine, interval=limits.quote_interval_ms / 1e3, timeout=limits.quote_ms / 1e3),
         lifetimes=Lifetimes(config.active_seconds, config.stale_seconds, grace=longest),
         replay_capacity=limits.replay_entries,
         limits=DocumentLimits(

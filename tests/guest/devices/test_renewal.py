@@ -24,6 +24,7 @@ from confide.guest.devices.checked import CheckedTee, open_checked
 from confide.guest.devices.intel import TdxSource
 from confide.guest.devices.tsm import TsmReports
 from confide.guest.examination import examine
+from confide.guest.machine import Machine
 from confide.guest.renewal import Renewal
 from confide.guest.stocking import stock
 
@@ -115,7 +116,7 @@ def test_a_service_that_knows_nothing_leaves_the_operator_with_the_names_of_file
 
 def test_renewal_runs_in_the_background_and_a_driver_that_fails_ends_nothing() -> None:
     class Device:
-        kind, simulated, attestation_key_sha256 = "snp", True, None
+        kind, simulated, attestation_key_sha256, platform_id = "snp", True, None, ""
         looks, seen = 0, threading.Event()
 
         def renew(self) -> None:
@@ -129,7 +130,7 @@ def test_renewal_runs_in_the_background_and_a_driver_that_fails_ends_nothing() -
 
     async def test() -> int:
         device = Device()
-        renewal = Renewal(device, every=0.001)
+        renewal = Renewal(Machine(device), every=0.001)
         renewal.start()
         await asyncio.to_thread(device.seen.wait, 10)
         await renewal.close()

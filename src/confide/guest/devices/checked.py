@@ -65,6 +65,7 @@ class CheckedTee:
         self.kind = source.kind.value
         self.simulated = False
         self.attestation_key_sha256: bytes | None = None
+        self.platform_id = ""
 
     @property
     def interface(self) -> str:
@@ -99,6 +100,7 @@ class CheckedTee:
             raise _refused(error, collateral) from None
         if not hmac.compare_digest(claims.report_data, carried):
             raise GuestError(Code.GUEST_QUOTE, found="evidence over other bytes", wanted="over those that were given")
+        self.platform_id = claims.platform_id
         return Checked(Quote(evidence, collateral.endorsements, claims.not_after), claims, collateral)
 
     def renew(self) -> None:

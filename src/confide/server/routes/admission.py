@@ -18,7 +18,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
 
     async def put(call: Call) -> Reply:
         envelope = await call.body(limit=MAX_ADMISSION)
-        return _reply(envelope, await parts.admissions.take(envelope))
+        return _reply(envelope, parts.admissions.take(envelope))
 
     async def get(_: Call) -> Reply:
         held = parts.admissions.current()
