@@ -63,8 +63,8 @@ def test_a_policy_that_demands_custody_says_so(tmp_path: Path, capsys: Captured)
     (tmp_path / "policy.toml").write_bytes(policy + b'\n[require]\nplaces = ["Paris", "Lyon"]\n')
     assert run(["policy", "check", str(tmp_path / "policy.toml")]) == 0
     out = capsys.readouterr().out
-    assert f"admission by {printed}, platform allow-list of 1" in out
-    assert "Paris, Lyon" in out
+    assert f"admission by {printed}\n            platform allow-list of 1\n" in out
+    assert "places      Paris\n            Lyon\n" in out
 
 
 def test_a_policy_that_does_not_load_is_neither_checked_nor_signed(tmp_path: Path, capsys: Captured) -> None:

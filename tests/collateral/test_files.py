@@ -112,13 +112,14 @@ def test_the_commands_save_complete_and_list(tmp_path: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out)["collateral"] == ["ark", "ask", "crl", "vcek"]
     assert judged(out.read_bytes()).simulated
     assert run(words) == 0
-    assert "nothing was verified" in capsys.readouterr().out
+    assert "not verified" in capsys.readouterr().out
     assert run(["collateral", "list", str(out)]) == 0
     assert "crl" in capsys.readouterr().out
     with serving(Service()) as here:
         assert run(["bundle", "complete", str(path), "-o", str(out), "--source", here.url]) == 4
     assert "collateral.refused" in capsys.readouterr().err
     path.write_bytes(b"no bundle")
-    assert run(["bundle", "complete", str(path), "-o", str(out)]) == 3
+    assert run(words) == 3
     assert run(["collateral", "list", str(path)]) == 3
-    assert run(["bundle", "complete", str(tmp_path / "none"), "-o", str(out)]) == 2
+    assert run(["bundle", "complete", str(tmp_path / "none"), "-o", str(out), "--collateral", str(folder)]) == 2
+    assert run(["bundle", "complete", str(out), "-o", str(out)]) == 2  # from neither folder nor vendor

@@ -145,6 +145,21 @@ def test_a_refused_shape_names_the_place_and_not_the_content() -> None:
     assert (caught.value.found, caught.value.wanted) == ("`$[0].x`", "list")
 
 
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b'{"secret":\n tru}', "no JSON from line 2, column 2 on"),
+        (b'{"secret": "\xff"}', "no UTF-8 at byte 12"),
+        (b'{"secret": NaN}', "a number or a string that strict JSON leaves out"),
+    ],
+    ids=["syntax", "encoding", "NaN"],
+)
+def test_what_is_no_json_is_told_by_its_place_and_not_quoted(data: bytes, found: str) -> None:
+    with pytest.raises(JsonError) as caught:
+        strictjson.loads(data, limit=100)
+    assert (caught.value.code, caught.value.found) == (Code.JSON_MALFORMED, found)
+
+
 @pytest.mark.parametrize("name", ["secret", "a - at secret", "a - at `$.secret\x1b[2J"])
 def test_an_unknown_member_is_not_quoted(name: str) -> None:
     with pytest.raises(JsonError) as caught:

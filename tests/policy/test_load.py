@@ -383,3 +383,9 @@ def test_messages_about_a_policy_cannot_write_on_a_terminal() -> None:
         with pytest.raises(PolicyError) as caught:
             load_policy(data, name_hint="policy")
         assert str(caught.value).isprintable()
+
+
+def test_a_wrong_member_is_named_first() -> None:
+    error = refused(as_json(name="Demo+1"), Code.POLICY_SHAPE)
+    assert error.found.startswith("name: expected `str` matching regex")
+    assert refused(as_json(serial="3"), Code.POLICY_SHAPE).found == "serial: expected `int`, got `str`"

@@ -5,9 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.policy.accept.test_nvidia import GPUS, machine
+from tests.policy.accept.test_nvidia import policy as with_gpus
 from tests.policy.world import CONFIG, NONCE, NOW, OTHERS, OWNED, OWNED_KEYS, RECEIPTS, ROOTS, World, policy
 
+from confide.attest.evidence import Kind
+from confide.codes import Code
 from confide.errors import ConfideError
+from confide.policy.meaning import MEANINGS
 from confide.policy.text import WIDTH, as_dict, render, render_proposal
 from confide.policy.trust import propose_policy
 from confide.policy.verdict import Unbound
@@ -173,3 +178,69 @@ def test_what_was_refused_by_verify_is_what_explain_shows() -> None:
         verify(World().document(), policy(), now=late, nonce=OTHERS[0], roots=ROOTS)
     shown = as_dict(explain(World().document(), policy(), now=late, nonce=OTHERS[0], roots=ROOTS))
     assert shown["failure"] == caught.value.as_dict()
+
+
+# --- kinds and pieces of evidence
+
+
+def test_every_kind_says_what_it_proves_who_vouches_and_what_it_does_not() -> None:
+    assert set(MEANINGS) == set(Kind)
+    for meaning in MEANINGS.values():
+        assert all((meaning.name, meaning.vendor, meaning.proves, meaning.not_proven))
+        assert not any(text.endswith(".") for text in (meaning.name, meaning.vendor, meaning.proves, *meaning.not_proven))
+
+
+def test_evidence_that_holds_says_what_it_proves_and_what_it_does_not() -> None:
+    text = explained()
+    assert "AMD SEV-SNP virtual machine (snp), on the word of AMD" in text
+    assert "proves: a genuine AMD processor" in text
+    assert "NOT PROVEN, HOWEVER MANY CHECKS HELD" in text
+    refused = explained(node__role="trainer")
+    assert "on the word of AMD" in refused
+    assert "proves:" not in refused
+    assert "NOT PROVEN" not in refused
+
+
+LATE = NOW + timedelta(days=3)  # later than devices' statuses, before the revocation lists end
+
+
+def test_of_several_pieces_each_is_looked_at_and_a_failure_says_which() -> None:
+    shown = explain(machine(*GPUS[:2], short=True), with_gpus(), now=LATE, nonce=NONCE, roots=ROOTS)
+    assert shown.failure is not None
+    assert shown.failure.found.startswith("nvidia 0: one from 2026-11-24")
+    assert {check.piece for check in shown.sections[0].checks if not check.ok} == {"nvidia 0", "nvidia 1"}
+    assert [claims.kind for claims in shown.claims] == [Kind.SNP]  # the report alone is genuine then
+    with pytest.raises(ConfideError) as caught:
+        verify(machine(*GPUS[:2], short=True), with_gpus(), now=LATE, nonce=NONCE, roots=ROOTS)
+    assert caught.value.code is shown.failure.code
+    assert caught.value.found == shown.failure.found
+
+
+def test_of_one_piece_nothing_says_which() -> None:
+    assert "[snp]" not in explained()
+    late = explain(World().document(), policy(), now=NOW + timedelta(days=40), nonce=NONCE, roots=ROOTS)
+    assert late.failure is not None
+    assert not late.failure.found.startswith("snp")
+
+
+def test_checks_of_several_pieces_stand_behind_their_names() -> None:
+    text = render(explain(machine(*GPUS[:2], short=True), with_gpus(), now=NOW, nonce=NONCE, roots=ROOTS))
+    assert "2 of NVIDIA GPU or NVSwitch (nvidia), on the word of NVIDIA" in text
+    assert text.index("  [snp]\n") < text.index("  [nvidia 0]\n") < text.index("  [nvidia 1]\n")
+    assert "- [nvidia 0, nvidia 1] protected PCIe: the policy takes either mode" in text
+    assert "- [snp] that time, files, devices" in text
+
+
+def test_devices_that_no_entry_names_are_refused_one_by_one() -> None:
+    shown = explain(machine(*GPUS[:2], short=True), policy(), now=NOW, nonce=NONCE, roots=ROOTS)
+    assert [(check.piece, check.code) for section in shown.sections for check in section.checks if not check.ok] == [
+        ("nvidia 0", Code.POLICY_TEE),
+        ("nvidia 1", Code.POLICY_TEE),
+    ]
+
+
+def test_values_stand_in_one_column() -> None:
+    text = render(explain(machine(GPUS[0], short=True), with_gpus(), now=NOW, nonce=NONCE, roots=ROOTS))
+    section = text[text.index("  [snp]\n") : text.index("  Bound:")].splitlines()
+    for line in section:
+        assert line.startswith("  [") or "  " not in line[4:] or line[38:40] == "  ", line

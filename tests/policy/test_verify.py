@@ -560,7 +560,7 @@ def test_a_document_without_evidence_is_not_genuine_for_lack_of_anything_false()
     empty = replace(parse_document(PLAIN), evidence=())
     question = module._Question(policy(), now=NOW, nonce=NONCE, roots=ROOTS, rollback=None)
     with pytest.raises(EvidenceError) as caught:
-        module._genuine(question, empty, Checks())
+        module._genuine(question, empty, Checks(), module._Partial())
     assert caught.value.code is Code.DOCUMENT_MALFORMED
 
 

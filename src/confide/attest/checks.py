@@ -5,7 +5,9 @@ Every check goes through `Checks.require`. A strict record (programs, `verify()`
 record with a failure in it.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from confide.codes import Code
 from confide.errors import ConfideError, EvidenceError
@@ -13,21 +15,27 @@ from confide.errors import ConfideError, EvidenceError
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its stable code, what it is about in the vendor's words, what was found and what was wanted."""
+    """One check: its stable code, what it is about in the vendor's words, what was found and what was wanted.
+
+    Attributes:
+        piece: which piece of evidence it is about, such as `snp` or `nvidia 1`; empty for what is about none.
+    """
 
     code: Code
     title: str
     ok: bool
     found: str
     wanted: str
+    piece: str = ""
 
 
 @dataclass(frozen=True)
 class NotChecked:
-    """Something a reader might believe was checked, and why it was not."""
+    """Something a reader might believe was checked, and why it was not; `piece` as of `Check`."""
 
     what: str
     why: str
+    piece: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,23 @@ class Checks:
     def relax(self, setting: str, effect: str) -> None:
         """Say which `unsafe_` setting weakened the verdict."""
         self.relaxations.append(Relaxation(setting, effect))
+
+    @contextmanager
+    def about(self, piece: str, *, among: int) -> Iterator[None]:
+        """Everything that is noted meanwhile is about one piece of evidence; a failure says which where there are several."""
+        done, skipped, before = len(self.done), len(self.not_checked), self._failure
+        raised: ConfideError | None = None
+        try:
+            yield
+        except ConfideError as error:
+            raised = error
+            raise
+        finally:
+            self.done[done:] = [replace(each, piece=piece) for each in self.done[done:]]
+            self.not_checked[skipped:] = [replace(each, piece=piece) for each in self.not_checked[skipped:]]
+            failure = raised or (None if self._failure is before else self._failure)
+            if failure is not None and failure is not before and among > 1:
+                failure.found = f"{piece}: {failure.found}"
 
     def conclude(self) -> None:
         """Raise the first failure, if any. Called before claims or a verdict leave the verifier."""

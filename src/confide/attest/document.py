@@ -94,6 +94,11 @@ class Document:
         return Endorsements({role: value for role, (_, value) in found.items()})
 
 
+def piece_of(evidence: Evidence) -> str:
+    """How a piece of evidence is called when it is spoken of: by its kind, and devices by their number too."""
+    return f"{evidence.kind} {evidence.index}" if evidence.kind in DEVICE_KINDS else evidence.kind
+
+
 class _Nonces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root: Hex32
     index: Count

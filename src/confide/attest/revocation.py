@@ -32,6 +32,7 @@ from confide.attest.x509 import (
 )
 from confide.codes import Code
 from confide.errors import CollateralError
+from confide.formats.fields import format_time
 
 
 def check_revocation(
@@ -122,16 +123,16 @@ def _check_crl(crl: RevocationList, issuer: Certificate, *, title: str, checks: 
 def _check_crl_window(crl: RevocationList, *, now: datetime, revocation: Revocation, title: str, checks: Checks) -> None:
     start, own, max_age = crl.last_update_utc, crl.next_update_utc, revocation.max_age
     end = None if own is None else revocation.extended(own)
-    found = now.isoformat()
+    found = format_time(now)
     checks.require(
         now >= start,
         Code.X509_CRL_NOT_YET_VALID,
         f"{title} thisUpdate",
         found=found,
-        wanted=f"from {start.isoformat()}",
+        wanted=f"from {format_time(start)}",
         error=CollateralError,
     )
-    wanted = "a nextUpdate" if end is None else f"until {end.isoformat()}"
+    wanted = "a nextUpdate" if end is None else f"until {format_time(end)}"
     checks.require(
         end is not None and now <= end,
         Code.X509_CRL_EXPIRED,
@@ -141,7 +142,7 @@ def _check_crl_window(crl: RevocationList, *, now: datetime, revocation: Revocat
         error=CollateralError,
     )
     if own is not None and end is not None and own < now <= end:
-        checks.relax("collateral_grace", f"the {title} ended at {own.isoformat()} and is used for a while")
+        checks.relax("collateral_grace", f"the {title} ended at {format_time(own)} and is used for a while")
     if max_age is not None:
         checks.require(
             now - start <= max_age,

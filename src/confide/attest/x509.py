@@ -30,6 +30,7 @@ from cryptography.x509.oid import NameOID
 from confide.attest.checks import Checks
 from confide.codes import Code
 from confide.errors import CollateralError, MisuseError
+from confide.formats.fields import format_time
 
 E = TypeVar("E", bound=x509.ExtensionType)
 Certificate = x509.Certificate
@@ -226,17 +227,17 @@ def require_clock(now: datetime) -> None:
 def check_window(certificate: Certificate, *, now: datetime, title: str, checks: Checks) -> None:
     """RFC 5280 section 4.1.2.5: both ends belong to the period of validity."""
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    found = now.isoformat()
+    found = format_time(now)
     checks.require(
         now >= start,
         Code.X509_NOT_YET_VALID,
         f"{title} notBefore",
         found=found,
-        wanted=f"from {start.isoformat()}",
+        wanted=f"from {format_time(start)}",
         error=CollateralError,
     )
     checks.require(
-        now <= end, Code.X509_EXPIRED, f"{title} notAfter", found=found, wanted=f"until {end.isoformat()}", error=CollateralError
+        now <= end, Code.X509_EXPIRED, f"{title} notAfter", found=found, wanted=f"until {format_time(end)}", error=CollateralError
     )
 
 

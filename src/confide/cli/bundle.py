@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from confide.cli.options import PATH, json_option, option, timeout_option
-from confide.cli.output import emit, emit_json
+from confide.cli.output import emit, emit_json, table
+from confide.codes import Code
+from confide.errors import MisuseError
 
 
 @click.group("bundle", short_help="Keep a node's evidence as a file, for checking without network.")
@@ -24,11 +26,8 @@ def command() -> None:
 def save(url: str, file: Path, *, timeout: float, as_json: bool) -> None:
     """Save what a node shows. Nothing is verified and nothing is trusted: that is what `confide verify FILE` is for."""
     from confide.client import judge  # noqa: PLC0415 - the library loads when a command runs
-    from confide.client.files import write_file  # noqa: PLC0415
 
-    document = judge.get(url, offline=False, at=None, timeout=timeout).document
-    write_file(file, document)
-    _said(file, document, as_json=as_json)
+    _write(file, judge.ask(url, timeout=timeout).document, as_json=as_json)
 
 
 @command.command("complete", short_help="Put missing collateral into a bundle file.")
@@ -42,20 +41,22 @@ def complete(bundle: Path, output: Path, folder: Path | None, source: str, *, as
 
     A document is not signed as a whole: collateral proves itself, so adding some cannot make a bad bundle good.
     """
+    from confide.collateral import bundles  # noqa: PLC0415
+
+    if folder is None and not source:
+        raise MisuseError(Code.CLI_INPUT, found="neither --collateral nor --source", wanted="one of them, or both")
+    _write(output, bundles.complete(bundle, folder=folder, source=source), as_json=as_json)
+
+
+def _write(file: Path, document: bytes, *, as_json: bool) -> None:
+    """Write what can be read as a document, and say what is in it."""
     from confide.client.files import write_file  # noqa: PLC0415
     from confide.collateral import bundles  # noqa: PLC0415
 
-    document = bundles.complete(bundle, folder=folder, source=source)
-    write_file(output, document)
-    _said(output, document, as_json=as_json)
-
-
-def _said(file: Path, document: bytes, *, as_json: bool) -> None:
-    from confide.collateral import bundles  # noqa: PLC0415
-
     kinds, names = bundles.contents(document)
+    write_file(file, document)
     if as_json:
         emit_json({"file": str(file), "bytes": len(document), "evidence": kinds, "collateral": names})
         return
-    emit(f"{file}  {len(document):,} bytes; evidence of {', '.join(kinds)}; collateral: {', '.join(names) or 'none'}")
-    emit("nothing was verified: confide verify, or confide explain, does that")
+    emit(f"wrote {file}: {len(document):,} bytes, not verified: `confide verify` or `confide explain` does that")
+    emit(table([("evidence", ", ".join(kinds)), ("collateral", ", ".join(names) or "none")]))

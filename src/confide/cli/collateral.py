@@ -9,6 +9,9 @@ import click
 from confide.cli.options import PATH, json_option, option, timeout_option
 from confide.cli.output import emit, emit_json, note, table
 
+NEVER = 9999  # RFC 5280 section 4.1.2.5: a certificate without a well-defined end
+LONG = 1000  # days; beyond, years are read faster
+
 
 @click.group("collateral", short_help="Get a node's vendor certificates and lists, and see when they end.")
 def command() -> None:
@@ -77,7 +80,10 @@ def _show(rows: list[tuple[str, datetime | None, int]], *, as_json: bool, place:
         ]
         emit_json({"place": place, "pieces": pieces})
         return
-    emit(place if rows else f"{place}  holds no collateral")
+    if not rows:
+        emit(f"{place}  holds no collateral; evidence of Nitro, NitroTPM and Arm CCA needs none")
+        return
+    emit(place)
     emit(table((name, f"{size:,} bytes", _told(ends, now)) for name, ends, size in rows))
 
 
@@ -89,4 +95,9 @@ def _told(ends: datetime | None, now: datetime) -> str:
     days = _days(ends, now)
     if ends is None or days is None:
         return "does not say when it ends"
-    return f"ended {ends:%Y-%m-%d %H:%M} UTC" if days < 0 else f"ends {ends:%Y-%m-%d %H:%M} UTC, in {days:.1f} days"
+    if ends.year == NEVER:
+        return "never ends"
+    if days < 0:
+        return f"ended {ends:%Y-%m-%d %H:%M} UTC, {-days:.1f} days ago"
+    left = f"{days:.1f} days" if days < LONG else f"{days / 365.25:.0f} years"
+    return f"ends {ends:%Y-%m-%d %H:%M} UTC, in {left}"

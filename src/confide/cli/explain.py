@@ -46,7 +46,7 @@ def command(
         banner(explanation.simulated)
         emit_json(as_dict(explanation))
     else:
-        emit(render(explanation))
+        emit(render(explanation).rstrip())
     if explanation.failure is not None:
         return int(explanation.failure.code.exit)
     return 0

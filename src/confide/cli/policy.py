@@ -56,7 +56,10 @@ def check(file: Path, *, policy_signers: tuple[Path, ...], as_json: bool) -> Non
         emit_json(shown)
         return
     for name, value in shown.items():
-        emit(f"{name.replace('_', ' '):<12}{', '.join(value) if isinstance(value, list) else value}")
+        first, *more = value if isinstance(value, list) else [value]
+        emit(f"{name.replace('_', ' '):<12}{first}")
+        for each in more:
+            emit(f"{'':<12}{each}")
 
 
 @command.command("import", short_help="Take reference values of a software's maker into a policy.")

@@ -68,7 +68,7 @@ def command(
         banner(proposal.explanation.simulated)
         proposal.require_digest(accept_digest)
     else:
-        note(render_proposal(proposal))
+        note(render_proposal(proposal).rstrip())
         _ask(proposal.digest)
     write_file(output, proposal.policy)
     if as_json:

@@ -66,6 +66,6 @@ def command(
         banner(judged.verdict.simulated)
         emit_json(as_dict(judged.verdict))
     else:
-        emit(render(judged.verdict))
+        emit(render(judged.verdict).rstrip())
     for written in filter(None, (save, ear)):
         note(f"saved {written}")

@@ -11,13 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from confide.attest.document import parse_document
+from confide.attest.evidence import Roots
 from confide.client import source, state
 from confide.client.roots import looking_roots, roots_for
 from confide.client.source import Obtained
 from confide.client.transport import require_url
 from confide.codes import Code
-from confide.errors import MisuseError
+from confide.errors import ConfideError, MisuseError
 from confide.formats import dsse
+from confide.formats.fields import format_time
 from confide.policy.explanation import Explanation
 from confide.policy.load import load_policy
 from confide.policy.model import Policy
@@ -26,6 +29,19 @@ from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
 from confide.policy.verify import explain, verify, verify_as_of
 
 FILE = Unbound("read from a file: how old the evidence is rests on the vendor's dates")
+# What ends by itself: evidence that held when it was saved fails with these when it is judged as of later.
+DATED = frozenset(
+    {
+        Code.X509_EXPIRED,
+        Code.X509_CRL_EXPIRED,
+        Code.X509_CRL_AGE,
+        Code.DCAP_COLLATERAL_EXPIRED,
+        Code.NVIDIA_OCSP_STALE,
+        Code.NITRO_AGE,
+        Code.VERDICT_KEYSET_EXPIRED,
+    }
+)
+UNREADABLE = frozenset({Code.DOCUMENT_MALFORMED, Code.DOCUMENT_TOO_LARGE})
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ def judge(obtained: Obtained, policy: Policy, *, now: datetime, at: datetime | N
     """The verdict, or the error that there is none. Only a live verdict advances the rollback state."""
     roots = roots_for(policy)
     if obtained.nonce is None:
-        return Judged(verify_as_of(obtained.document, policy, at=at or now, roots=roots, nonce=FILE), obtained.document)
+        return Judged(_past(obtained.document, policy, now=now, at=at, roots=roots), obtained.document)
     seen = state.load(state_path)
     verdict = verify(obtained.document, policy, now=now, nonce=obtained.nonce, roots=roots, rollback=seen)
     state.keep(state_path, verdict.rollback)
@@ -68,7 +84,7 @@ def look(
     A live node is compared with the rollback state at `state_path`; looking never advances it.
     """
     live = obtained.nonce is not None
-    return explain(
+    explanation = explain(
         obtained.document,
         policy,
         now=at or now,
@@ -77,6 +93,26 @@ def look(
         rollback=state.load(state_path) if policy and live and state_path else None,
         historic=not live,
     )
+    if explanation.failure is not None and not live:
+        _hint(explanation.failure, obtained.document, at)
+    return explanation
+
+
+def _past(document: bytes, policy: Policy, *, now: datetime, at: datetime | None, roots: Roots) -> HistoricVerdict:
+    try:
+        return verify_as_of(document, policy, at=at or now, roots=roots, nonce=FILE)
+    except ConfideError as error:
+        _hint(error, document, at)
+        raise
+
+
+def _hint(error: ConfideError, document: bytes, at: datetime | None) -> None:
+    """What to do with a file: the usual words are about a node."""
+    if error.code in UNREADABLE:
+        error.hint = "is this a bundle file? `confide bundle save URL FILE` writes one"
+    elif error.code in DATED and at is None:
+        made = format_time(parse_document(document).issued_at)
+        error.hint = f"a file is judged as of now; as of when it was made, by its host's clock: --at {made}"
 
 
 def propose(obtained: Obtained, *, name: str, now: datetime, unsafe_accept_simulated: bool) -> Proposal:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from confide.attest.constraints import Ignored
+from confide.attest.evidence import Kind
 from confide.attest.publickeys import key_text
 from confide.client.files import write_file
 from confide.client.keyfiles import read_key_file
@@ -10,7 +11,8 @@ from confide.client.loading import read_policy
 from confide.formats import dsse
 from confide.formats.fields import format_time
 from confide.policy.load import load_policy, sign_policy
-from confide.policy.model import Policy, PolicyRef
+from confide.policy.meaning import MEANINGS
+from confide.policy.model import AcceptEntry, Policy, PolicyRef
 
 
 def sign_policy_file(policy: Path, *, key_file: Path, passphrase_file: Path | None = None, output: Path) -> PolicyRef:
@@ -39,7 +41,7 @@ def demands(policy: Policy) -> dict[str, str | list[str]]:
         "digest": policy.digest.hex(),
         "signer": policy.signer or "nobody: a local file",
         "expires": format_time(policy.expires),
-        "accepts": [_accepts(entry.tee.value, entry.constraints.references) for entry in policy.accept],
+        "accepts": [_accepts(entry) for entry in policy.accept],
         "custody": custody or ["not checked"],
         "places": list(require.places or ()) or ["anywhere"],
         "models": sorted(policy.models) or ["none"],
@@ -47,8 +49,13 @@ def demands(policy: Policy) -> dict[str, str | list[str]]:
     }
 
 
-def _accepts(tee: str, references: int | None) -> str:
-    return f"{tee}, any measurement" if references is None else f"{tee}, {references} measurements"
+def _accepts(entry: AcceptEntry) -> str:
+    """The kind, in words and by its name, and how much of what runs there is named."""
+    kind = f"{MEANINGS[entry.tee].name} ({entry.tee.value})"
+    if entry.tee is Kind.NVIDIA:  # its firmware is compared with NVIDIA's manifests, not with values of the policy
+        return f"{kind}: what NVIDIA's manifests describe"
+    count = entry.constraints.references
+    return f"{kind}: ANY software" if count is None else f"{kind}: {count} reference value{'' if count == 1 else 's'}"
 
 
 def _relaxed(policy: Policy) -> list[str]:

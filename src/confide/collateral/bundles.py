@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from confide.attest.document import MAX_DOCUMENT, parse_document
+from confide.attest.document import MAX_DOCUMENT, parse_document, piece_of
 from confide.codes import Code
 from confide.collateral.files import Piece, completed, pieces_in, pieces_of
 from confide.collateral.sources import collector_of
@@ -43,4 +43,4 @@ def complete(path: Path, *, folder: Path | None, source: str) -> bytes:
 def contents(raw: bytes) -> tuple[list[str], list[str]]:
     """Kinds of evidence, and names of collateral."""
     document = parse_document(raw)
-    return [each.kind for each in document.evidence], sorted(document.collateral)
+    return [piece_of(each) for each in document.evidence], sorted(document.collateral)

@@ -46,8 +46,17 @@ def loads(data: bytes, *, limit: int) -> Any:
         if "\\u" in text:
             _no_surrogates(value)
     except (ValueError, RecursionError) as error:
-        raise JsonError(Code.JSON_MALFORMED, found=type(error).__name__, wanted="strict JSON") from None
+        raise JsonError(Code.JSON_MALFORMED, found=_complaint(error), wanted="strict JSON") from None
     return value
+
+
+def _complaint(error: ValueError | RecursionError) -> str:
+    """What is wrong, in words that hold nothing of the text."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON from line {error.lineno}, column {error.colno} on"
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 at byte {error.start}"
+    return "a number or a string that strict JSON leaves out" if isinstance(error, ValueError) else "nested too deeply"
 
 
 def load_as(data: bytes, kind: type[T], *, limit: int) -> T:

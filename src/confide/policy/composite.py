@@ -74,6 +74,6 @@ def named_keys(evidence: Sequence[Evidence], claims: Sequence[Claims], keyset: K
         return
     numbers, keys = [index for index, _ in devices], tuple(key for _, key in devices)
     ok = numbers == list(range(len(devices))) and len(set(keys)) == len(keys) and keys == keyset.gpu_leaf_key_sha256
-    found = f"devices {', '.join(map(str, numbers)) or 'none'}, {len(set(keys))} keys"
-    wanted = f"the {len(keyset.gpu_leaf_key_sha256)} that the keyset names, in order"
+    found = f"numbers {', '.join(map(str, numbers)) or 'none'}, with {len(set(keys))} different keys"
+    wanted = f"from 0 without gaps, the {len(keyset.gpu_leaf_key_sha256)} that the keyset names, in its order"
     checks.require(ok, Code.VERDICT_DEVICES, "devices", found=found, wanted=wanted)

@@ -1,5 +1,6 @@
 """Errors about a policy file's members, and plain values as structs: shared by `schema` and the module of each kind of TEE."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ from confide.errors import PolicyError
 UNSAFE = "unsafe_ignored"
 
 T = TypeVar("T")
+_COMPLAINT = re.compile(r"(?P<what>.*) - at `\$\.?(?P<member>.+)`\Z", re.DOTALL)  # as msgspec words it
 
 
 def convert(value: Any, kind: type[T]) -> T:
@@ -17,7 +19,13 @@ def convert(value: Any, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
-        raise PolicyError(Code.POLICY_SHAPE, found=shown(str(error)), wanted="the members of spec/06-policy.md") from None
+        raise PolicyError(Code.POLICY_SHAPE, found=shown(_told(str(error))), wanted="the members of spec/06-policy.md") from None
+
+
+def _told(complaint: str) -> str:
+    """The member first, then what is wrong with it."""
+    found = _COMPLAINT.match(complaint)
+    return f"{found['member']}: {found['what'][:1].lower()}{found['what'][1:]}" if found else complaint
 
 
 def shown(text: str, *, limit: int | None = 200) -> str:

@@ -7,6 +7,7 @@ from confide.attest.claims import Claims
 from confide.attest.keyset import Keyset
 from confide.formats.fields import format_time
 from confide.policy.explanation import Explanation
+from confide.policy.meaning import MEANINGS
 from confide.policy.model import PolicyRef
 from confide.policy.verdict import HistoricVerdict, Section, Verdict, VerdictBase
 
@@ -29,7 +30,7 @@ def as_dict(subject: Explanation | Verdict | HistoricVerdict) -> dict[str, Any]:
         "place": verdict.admission.place if verdict and verdict.admission else None,
         "failure": explanation.failure.as_dict() if explanation.failure else None,
         "relaxations": [{"setting": item.setting, "effect": item.effect} for item in explanation.relaxations],
-        "not_checked": [{"what": item.what, "why": item.why} for item in explanation.not_checked],
+        "not_checked": [{"piece": item.piece or None, "what": item.what, "why": item.why} for item in explanation.not_checked],
         "checks": [check for section in explanation.sections for check in _checks(section)],
         "claims": [_claims(claims) for claims in explanation.claims],
         "keyset": _keyset(explanation.keyset) if explanation.keyset else None,
@@ -40,6 +41,7 @@ def _checks(section: Section) -> list[Mapping[str, Any]]:
     return [
         {
             "stage": section.stage.value,
+            "piece": check.piece or None,
             "code": check.code.value,
             "title": check.title,
             "ok": check.ok,
@@ -63,6 +65,10 @@ def _policy(policy: PolicyRef) -> Mapping[str, Any]:
 def _claims(claims: Claims) -> Mapping[str, Any]:
     return {
         "kind": claims.kind.value,
+        "name": MEANINGS[claims.kind].name,
+        "vouched_by": MEANINGS[claims.kind].vendor,
+        "proves": MEANINGS[claims.kind].proves,
+        "not_proven": list(MEANINGS[claims.kind].not_proven),
         "simulated": claims.simulated,
         "measurements": {name: value.hex() for name, value in claims.measurements},
         "platform_id": claims.platform_id or None,

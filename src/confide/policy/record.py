@@ -5,14 +5,17 @@ one runs if it has what it needs; `conclude()` raises the first failure before a
 do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from confide.attest.checks import Check, Checks, NotChecked, Relaxation
+from confide.attest.document import piece_of
+from confide.attest.evidence import Evidence
 from confide.errors import ConfideError
 from confide.policy.verdict import Section, Stage
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -64,6 +67,34 @@ class Record:
     def relaxations(self) -> tuple[Relaxation, ...]:
         """Every relaxation, each once."""
         return tuple(dict.fromkeys(item for _, checks in self.parts for item in checks.relaxations))
+
+
+def each_piece(
+    evidence: Sequence[Evidence], given: Sequence[S], step: Callable[[S, Checks], T], *, checks: Checks
+) -> tuple[T, ...]:
+    """What `step` returns for each piece. A lenient record goes on behind a failure, without what that piece would have given: its
+    `failure` is set then.
+    """
+    found = []
+    for piece, each in zip(evidence, given, strict=True):
+        trial = Checks(strict=checks.strict)
+        try:
+            with trial.about(piece_of(piece), among=len(evidence)):
+                found.append(_noted(trial, each, step))
+        except ConfideError:
+            if checks.strict:
+                raise
+        absorb(checks, trial)
+    return tuple(found)
+
+
+def _noted(trial: Checks, given: S, step: Callable[[S, Checks], T]) -> T:
+    try:
+        return step(given, trial)
+    except ConfideError as error:
+        if not trial.strict:
+            note(trial, error)
+        raise
 
 
 def note(checks: Checks, error: ConfideError) -> None:

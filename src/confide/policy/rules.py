@@ -68,13 +68,12 @@ def accepted(policy: Policy, claims: Claims, *, checks: Checks) -> AcceptEntry:
     return entry
 
 
-def presentable(claims: Sequence[Claims], *, checks: Checks) -> None:
+def presentable(claims: Claims, *, checks: Checks) -> None:
     """Without a policy: the strict state checks alone. What they would compare with reference values is listed as not checked."""
-    for each in claims:
-        trial = _trial(table.of(each.kind)[1].without_references(each), each)
-        absorb(checks, replace(trial, relaxations=[]))
-        for item in trial.relaxations:
-            checks.skip(item.setting, "no policy says what is accepted")
+    trial = _trial(table.of(claims.kind)[1].without_references(claims), claims)
+    absorb(checks, replace(trial, relaxations=[]))
+    for item in trial.relaxations:
+        checks.skip(item.setting, "no policy says what is accepted")
 
 
 def _trial(constraints: Constraints, claims: Claims) -> Checks:

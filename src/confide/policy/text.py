@@ -1,17 +1,20 @@
 """Explanations in words for people. `plain.as_dict` (importable from here too) is the same for machines.
 
-The order is that of a reader in a hurry: is it real hardware, may I send, until when; what failed; what was switched off; what
-nobody looked at; only then every check, and what to do. Long hex is shortened where a check held and whole where it failed.
+The order is that of a reader in a hurry: is it real hardware, may I send, until when; what failed; whose word it is, and what that
+proves; what was switched off; what nobody looked at, and what no evidence of the kind shows; only then every check, and what to do.
+Long hex is shortened where a check held and whole where it failed. Left to others: what a kind proves (`meaning`).
 """
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from confide.attest.checks import Check
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.policy.explanation import Explanation
+from confide.policy.meaning import EVERY, MEANINGS
 from confide.policy.members import shown
 from confide.policy.plain import as_dict
 from confide.policy.trust import Proposal
@@ -20,7 +23,7 @@ from confide.policy.verdict import HistoricVerdict, Section, Stage, Verdict, Ver
 __all__ = ["as_dict", "render", "render_proposal"]
 
 WIDTH = 100
-TITLE = 30  # columns; most titles are vendor field names
+TITLE, WIDEST = 30, 34  # columns; most titles are vendor field names
 QUESTIONS = {
     Stage.DOCUMENT: "Document: can it be read?",
     Stage.GENUINE: "Genuine: did the vendor's hardware make it?",
@@ -54,12 +57,16 @@ def _lines(explanation: Explanation, *, every_check: bool) -> Iterator[str]:
     if explanation.simulated:
         banner = SIMULATED if _false_vendor(explanation) else ADMITS_SIMULATED
         yield from ("=" * len(banner), banner, "=" * len(banner), "")
-    yield _outcome(explanation)
+    outcome, _, custody = _outcome(explanation).partition("; ")
+    whole = f"{outcome}; {custody}" if custody else outcome
+    yield from [whole] if len(whole) <= WIDTH else [*_wrapped("", f"{outcome};"), f"  {custody}"]
     yield from _summary(explanation.sections)
     if explanation.failure is not None:
         yield from _failure(explanation.failure, explanation.sections)
+    yield from _evidence(explanation)
     yield from _relaxations(explanation)
     yield from _not_checked(explanation)
+    yield from _not_proven(explanation)
     if every_check:
         yield from ("", "EVERY CHECK")
         yield from (line for section in explanation.sections for line in _section(section))
@@ -74,8 +81,16 @@ def _summary(sections: tuple[Section, ...]) -> Iterator[str]:
 
 
 def _section(section: Section) -> Iterator[str]:
+    """Checks in their order; where several pieces of evidence were looked at, each behind its name."""
     yield from ("", f"  {QUESTIONS[section.stage]}")
-    yield from (line for check in section.checks for line in _check(check))
+    pieces = {check.piece for check in section.checks if check.piece}
+    width = min(max(TITLE, *(len(check.title) for check in section.checks)), WIDEST)
+    last = ""
+    for check in section.checks:
+        if len(pieces) > 1 and check.piece != last:
+            last = check.piece
+            yield f"  [{last or 'all of it'}]"
+        yield from _check(check, width)
 
 
 def _false_vendor(explanation: Explanation) -> bool:
@@ -89,7 +104,7 @@ def _outcome(explanation: Explanation) -> str:
     if explanation.verdict is not None:
         return f"ACCEPTED by policy {explanation.policy}, until {format_time(explanation.verdict.expires)}; {_custody(explanation)}"
     if explanation.past is not None:
-        return f"HELD as of {at} by policy {explanation.policy}: about the past, opens no channel; {_custody(explanation)}"
+        return f"HELD as of {at} by policy {explanation.policy}: opens no channel; {_custody(explanation)}"
     return f"GENUINE at {at}, but compared with no policy"
 
 
@@ -115,24 +130,61 @@ def _relaxations(explanation: Explanation) -> Iterator[str]:
         yield from _wrapped(f"  ! {item.setting.upper()}: ", item.effect)
 
 
+def _evidence(explanation: Explanation) -> Iterator[str]:
+    """What kinds of evidence were found genuine: who vouches, for what. A refusal only names them."""
+    counts = Counter(claims.kind for claims in explanation.claims)
+    if counts:
+        yield from ("", "EVIDENCE")
+    for kind, count in counts.items():
+        meaning = MEANINGS[kind]
+        times = f"{count} of " if count > 1 else ""
+        yield from _wrapped("  ", f"{times}{meaning.name} ({kind.value}), on the word of {meaning.vendor}")
+        if explanation.failure is None:
+            yield from _wrapped("    proves: ", meaning.proves)
+
+
 def _not_checked(explanation: Explanation) -> Iterator[str]:
     """One line for each reason, since a policy often leaves many fields out for the same one."""
     if explanation.not_checked:
         yield from ("", "NOT CHECKED")
-    reasons: dict[str, list[str]] = {}
+    pieces: dict[tuple[str, str], list[str]] = {}
     for item in explanation.not_checked:
-        reasons.setdefault(item.why, []).append(item.what)
-    for why, what in reasons.items():
-        yield from _wrapped("  - ", f"{', '.join(what)}: {why}")
+        pieces.setdefault((item.why, item.what), []).append(item.piece)
+    several = len({item.piece for item in explanation.not_checked if item.piece}) > 1
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for (why, field), of in pieces.items():
+        reasons.setdefault((f"[{', '.join(of)}] " if several and any(of) else "", why), []).append(field)
+    for (whose, why), what in reasons.items():
+        yield from _wrapped("  - ", f"{whose}{', '.join(what)}: {why}")
 
 
-def _check(check: Check) -> Iterator[str]:
+def _not_proven(explanation: Explanation) -> Iterator[str]:
+    """What nothing above shows, however many checks held; a refusal needs no such list."""
+    if explanation.failure is not None or not explanation.claims:
+        return
+    yield from ("", "NOT PROVEN, HOWEVER MANY CHECKS HELD")
+    kinds = list(dict.fromkeys(claims.kind for claims in explanation.claims))
+    for kind in kinds:
+        for item in MEANINGS[kind].not_proven:
+            yield from _wrapped("  - ", f"[{kind.value}] {item}" if len(kinds) > 1 else item)
+    yield from _wrapped("  - ", EVERY)
+
+
+def _check(check: Check, width: int) -> Iterator[str]:
+    """What does not fit behind its title goes on below, in the same column."""
+    lead = f"  {'✓' if check.ok else '✗'} {check.title:<{width}}  "
+    if len(check.title) > width:
+        yield lead.rstrip()
+        lead = " " * (width + 6)
     if check.ok:
         wanted = "" if check.wanted in {check.found, ""} else f"  (wanted {_short(check.wanted)})"
-        line = f"  ✓ {check.title:<{TITLE}}  {_short(check.found)}{wanted}"
-        yield line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+        found = list(_wrapped(lead, _short(check.found)))
+        if len(found[-1]) + len(wanted) <= WIDTH:
+            yield from [*found[:-1], found[-1] + wanted]
+        else:
+            yield from [*found, *_wrapped(" " * len(lead), wanted.strip())]
         return
-    yield f"  ✗ {check.title:<{TITLE}}  {check.code.value}"
+    yield f"{lead}{check.code.value}"
     yield from _wrapped("      found   ", check.found or "-")
     yield from _wrapped("      wanted  ", check.wanted or "-")
 
@@ -179,7 +231,7 @@ def _short(text: str) -> str:
 
 def _wrapped(lead: str, text: str) -> Iterator[str]:
     """Wrapped at spaces under the lead; long hex keeps whole, so that it can be copied."""
-    indent = " " * min(len(lead), 16)
+    indent = " " * (4 if lead.startswith(("  ! ", "  - ")) else len(lead))
     yield from textwrap.wrap(
         text, WIDTH, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    ) or [lead]
+    ) or [lead.rstrip()]

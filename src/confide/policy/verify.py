@@ -28,8 +28,8 @@ from datetime import datetime, timedelta
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
 from confide.attest.constraints import Ignored
-from confide.attest.document import Document, parse_document
-from confide.attest.evidence import Roots
+from confide.attest.document import Document, parse_document, piece_of
+from confide.attest.evidence import Evidence, Roots
 from confide.attest.keyset import Keyset
 from confide.attest.verifiers import authenticate
 from confide.attest.x509 import Revocation
@@ -41,7 +41,7 @@ from confide.policy.conclude import Verified
 from confide.policy.explanation import Explanation
 from confide.policy.instants import aware
 from confide.policy.model import AcceptEntry, Policy
-from confide.policy.record import Record
+from confide.policy.record import Record, each_piece
 from confide.policy.rollback import RollbackState
 from confide.policy.verdict import AdmittingVerdict, HistoricVerdict, Stage, Unbound, Verdict
 
@@ -184,21 +184,20 @@ def _run(question: _Question, data: bytes, record: Record, partial: _Partial | N
     if document is None:
         _not_reached(record, "everything about the node", "the document cannot be read")
         return None
-    claims = record.run(Stage.GENUINE, lambda checks: _genuine(question, document, checks))
+    claims = record.run(Stage.GENUINE, lambda checks: _genuine(question, document, checks, partial))
     if claims is None:
         _not_reached(record, "binding, state, policy", "the evidence is not genuine, so nothing in it is believed")
         return None
-    partial.claims = claims
     record.run(Stage.GENUINE, lambda checks: _vendors(question.policy, claims, checks))
     partial.keyset = record.run(Stage.BOUND, lambda checks: _bound(document, claims, checks))
     record.run(Stage.BOUND, lambda checks: bound.in_window(document.keyset, now=question.now, checks=checks))
     record.run(Stage.BOUND, lambda checks: bound.to_nonce(document, question.nonce, checks=checks))
     policy = question.policy
     if policy is None:
-        record.run(Stage.ACCEPTABLE, lambda checks: rules.presentable(claims, checks=checks))
+        record.run(Stage.ACCEPTABLE, lambda checks: _presentable(document, claims, checks))
         _not_reached(record, "policy", "none was given: what runs there was compared with nothing")
         return None
-    entries = record.run(Stage.ACCEPTABLE, lambda checks: tuple(rules.accepted(policy, each, checks=checks) for each in claims))
+    entries = record.run(Stage.ACCEPTABLE, lambda checks: _acceptable(policy, document, claims, checks))
     if partial.keyset is None:
         _not_reached(record, "node, models, custody", "the keyset is not the one that the evidence is about")
         return None
@@ -220,8 +219,8 @@ def _standing(question: _Question, checks: Checks) -> None:
     rules.caller_nonce(policy, nonce=question.nonce, checks=checks)
 
 
-def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[Claims, ...]:
-    """Step 3, for all evidence there is: none is left unlooked at."""
+def _genuine(question: _Question, document: Document, checks: Checks, partial: _Partial) -> tuple[Claims, ...]:
+    """Step 3, for all evidence there is: none is left unlooked at, also where a lenient record met a failure before."""
     age = question.policy.require.max_crl_age if question.policy else None
     grace = question.policy.require.collateral_grace if question.policy else timedelta()
     if isinstance(age, Ignored):
@@ -232,11 +231,14 @@ def _genuine(question: _Question, document: Document, checks: Checks) -> tuple[C
     if not document.evidence:  # a document does not parse without; "all of nothing" must not pass if that ever changes
         raise EvidenceError(Code.DOCUMENT_MALFORMED, found="no evidence", wanted="that of a TEE")
     roots = (*question.roots, *cca.anchors([entry.constraints for entry in question.policy.accept] if question.policy else []))
-    found = []
-    for evidence in document.evidence:
+
+    def one(evidence: Evidence, checks: Checks) -> Claims:
         given = document.endorsements_of(evidence)
-        found.append(authenticate(evidence, given, roots=roots, now=question.now, revocation=revocation, checks=checks))
-    return tuple(found)
+        return authenticate(evidence, given, roots=roots, now=question.now, revocation=revocation, checks=checks)
+
+    partial.claims = each_piece(document.evidence, document.evidence, one, checks=checks)
+    checks.conclude()
+    return partial.claims
 
 
 def _vendors(policy: Policy | None, claims: tuple[Claims, ...], checks: Checks) -> None:
@@ -249,9 +251,20 @@ def _bound(document: Document, claims: tuple[Claims, ...], checks: Checks) -> Ke
     """Step 5."""
     composite.primary(claims, checks=checks)
     for evidence, each in zip(document.evidence, claims, strict=True):
-        bound.to_keyset(document, each, index=evidence.index, checks=checks)
+        with checks.about(piece_of(evidence), among=len(claims)):
+            bound.to_keyset(document, each, index=evidence.index, checks=checks)
     composite.named_keys(document.evidence, claims, document.keyset, checks=checks)
     return document.keyset
+
+
+def _acceptable(policy: Policy, document: Document, claims: tuple[Claims, ...], checks: Checks) -> tuple[AcceptEntry, ...]:
+    """Step 6, for all pieces."""
+    return each_piece(document.evidence, claims, lambda each, checks: rules.accepted(policy, each, checks=checks), checks=checks)
+
+
+def _presentable(document: Document, claims: tuple[Claims, ...], checks: Checks) -> None:
+    """Step 6 without a policy."""
+    each_piece(document.evidence, claims, lambda each, checks: rules.presentable(each, checks=checks), checks=checks)
 
 
 def _judge(

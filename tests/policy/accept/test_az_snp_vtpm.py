@@ -51,6 +51,11 @@ def test_the_hardwares_own_members_must_be_constrained_too() -> None:
         constraints({**ENTRY, "snp": {}})
 
 
+def test_what_the_hardwares_table_switches_off_is_told_too() -> None:
+    assert constraints(ENTRY).ignored == ("snp.minimum_tcb",)
+    assert constraints({**ENTRY, "allow_no_quote": "unsafe_ignored"}).ignored == ("allow_no_quote", "snp.minimum_tcb")
+
+
 WRONG: list[dict[str, Any]] = [
     {"snp": []},
     {"snp": {**HARDWARE, "tee": "snp"}},

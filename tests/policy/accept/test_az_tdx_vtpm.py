@@ -29,6 +29,12 @@ def test_older_tds_take_their_switch_in_the_table() -> None:
     assert constraints({**ENTRY, "tdx": {**HARDWARE, "allow_sept_ve": "unsafe_ignored"}}).tdx.allow_sept_ve is SKIP
 
 
+def test_what_the_hardwares_table_switches_off_is_told_too() -> None:
+    tcb = {"UpToDate": "unsafe_ignored", "SWHardeningNeeded": "unsafe_ignored"}
+    given = {**HARDWARE, "allow_sept_ve": "unsafe_ignored", "rtmr0": "unsafe_ignored", "tcb": tcb}
+    assert set(constraints({**ENTRY, "tdx": given}).ignored) == {"tdx.allow_sept_ve", "tdx.rtmr0", "tdx.tcb.SWHardeningNeeded"}
+
+
 @pytest.mark.parametrize("missing", ["pcrs", "tdx"])
 def test_what_must_be_constrained_refuses_when_absent(missing: str) -> None:
     with refused(Code.POLICY_UNCONSTRAINED):

@@ -47,6 +47,12 @@ class AzureConstraints(PcrConstraints):
         return self.hardware.platforms if self.vm_ids is None else len(self.vm_ids)
 
     @property
+    def ignored(self) -> tuple[str, ...]:
+        """The members that are switched off, those of the hardware's table among them."""
+        table = "snp" if isinstance(self.hardware, SnpConstraints) else "tdx"
+        return (*super().ignored, *(f"{table}.{name}" for name in self.hardware.ignored))
+
+    @property
     def references(self) -> int | None:
         """Paravisor and PCRs; None when either may be any."""
         own, below = super().references, self.hardware.references

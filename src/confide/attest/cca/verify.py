@@ -147,11 +147,10 @@ def _platform(data: bytes, roots: Roots, checks: Checks) -> tuple[Root, Platform
 
 def _profiles(platform: PlatformClaims, realm: RealmClaims, checks: Checks) -> None:
     """Sections 4.5.1 and 4.8.2; a realm token without a profile is described by the platform's."""
-    for found, known, title in (
-        (platform.profile, PLATFORM_PROFILES, "platform profile"),
-        (realm.profile, REALM_PROFILES | {None}, "realm profile"),
+    for found, known, title, wanted in (
+        (platform.profile, PLATFORM_PROFILES, "platform profile", "one of the delegated model, up to that of 2026"),
+        (realm.profile, REALM_PROFILES | {None}, "realm profile", "one up to that of 2026, or none"),
     ):
-        wanted = "one of the delegated model, to 2026" if title == "platform profile" else "one to 2026, or none"
         checks.require(found in known, Code.CCA_PROFILE, title, found=found or "none", wanted=wanted)
     checks.conclude()
 

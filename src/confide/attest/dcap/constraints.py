@@ -50,6 +50,12 @@ class IntelConstraints(Constraints):
         """How many platforms are listed."""
         return None if self.platform_ids is None else len(self.platform_ids)
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The members that are switched off, whole lists of advisories among them; none are needed beside UpToDate."""
+        whole = (status for status, listed in self.tcb.items() if isinstance(listed, Ignored))
+        return (*super().ignored, *(f"tcb.{status.value}" for status in whole if status is not TcbStatus.UP_TO_DATE))
+
 
 def validate_platform(claims: IntelClaims, constraints: IntelConstraints, *, checks: Checks) -> None:
     """The platform's part.

@@ -34,6 +34,7 @@ from confide.attest.revocation import check_list_windows, expiry
 from confide.attest.x509 import Certificate, Revocation
 from confide.codes import Code
 from confide.errors import CollateralError, EvidenceError
+from confide.formats.fields import format_time
 
 
 @dataclass(frozen=True)
@@ -192,13 +193,13 @@ def _windows(found: Endorsed, *, now: datetime, revocation: Revocation, checks: 
 
 def _window(signed: Signed, title: str, now: datetime, revocation: Revocation, checks: Checks) -> None:
     """PCS API: from issueDate to nextUpdate, both of which belong to it, as in Intel's own library; and a grace that was asked."""
-    found, end = now.isoformat(), revocation.extended(signed.next_update)
+    found, end = format_time(now), revocation.extended(signed.next_update)
     checks.require(
         now >= signed.issue_date,
         Code.DCAP_COLLATERAL_EARLY,
         f"{title} issueDate",
         found=found,
-        wanted=f"from {signed.issue_date.isoformat()}",
+        wanted=f"from {format_time(signed.issue_date)}",
         error=CollateralError,
     )
     checks.require(
@@ -206,11 +207,11 @@ def _window(signed: Signed, title: str, now: datetime, revocation: Revocation, c
         Code.DCAP_COLLATERAL_EXPIRED,
         f"{title} nextUpdate",
         found=found,
-        wanted=f"until {end.isoformat()}",
+        wanted=f"until {format_time(end)}",
         error=CollateralError,
     )
     if signed.next_update < now <= end:
-        checks.relax("collateral_grace", f"{title} ended at {signed.next_update.isoformat()} and is used for a while")
+        checks.relax("collateral_grace", f"{title} ended at {format_time(signed.next_update)} and is used for a while")
 
 
 def _bounds(found: Endorsed, revocation: Revocation) -> tuple[list[datetime], list[datetime]]:

@@ -20,6 +20,7 @@ from confide.attest.nitro.layout import AttestationDocument, parse_payload
 from confide.attest.x509 import P384, Certificate, Revocation
 from confide.codes import Code
 from confide.errors import EvidenceError
+from confide.formats.fields import format_time
 
 SKEW = timedelta(minutes=5)  # that the signing host's clock may be ahead of ours
 DIGEST = "SHA384"
@@ -105,8 +106,8 @@ def _times(document: AttestationDocument, chain: tuple[Certificate, ...], now: d
         x509.check_window(certificate, now=now, title=title, checks=checks)
     leaf, made = chain[-1], document.timestamp
     inside = leaf.not_valid_before_utc <= made <= leaf.not_valid_after_utc and made <= now + SKEW
-    start, end = leaf.not_valid_before_utc.isoformat(), min(leaf.not_valid_after_utc, now + SKEW).isoformat()
-    checks.require(inside, Code.NITRO_TIMESTAMP, "timestamp", found=made.isoformat(), wanted=f"from {start} to {end}")
+    start, end = format_time(leaf.not_valid_before_utc), format_time(min(leaf.not_valid_after_utc, now + SKEW))
+    checks.require(inside, Code.NITRO_TIMESTAMP, "timestamp", found=format_time(made), wanted=f"from {start} to {end}")
 
 
 def _region(chain: tuple[Certificate, ...]) -> str:

@@ -24,6 +24,7 @@ from confide.attest.checks import Checks
 from confide.attest.x509 import UNREADABLE, Certificate, Revocation, extensions_of
 from confide.codes import Code
 from confide.errors import CollateralError, EvidenceError
+from confide.formats.fields import format_time
 
 MAX_RESPONSES = 32
 MAX_BYTES = 256 << 10
@@ -118,10 +119,9 @@ def check_status(
         return hold, max(each.next_update or now for each in holding)
     if revocation.required:
         code = Code.NVIDIA_OCSP_STALE if about else Code.NVIDIA_OCSP
-        found = "a response of another time" if about else "no response"
-        checks.require(
-            False, code, f"{title} revocation", found=found, wanted="one for this certificate, now", error=CollateralError
-        )
+        found = _newest(about) if about else "no response"
+        wanted = f"a response for this certificate that holds at {format_time(now)}"
+        checks.require(False, code, f"{title} revocation", found=found, wanted=wanted, error=CollateralError)
     else:
         checks.skip(f"{title} revocation", "no OCSP response that holds now was given, and none is required")
     return hold, None
@@ -204,6 +204,13 @@ def _holds(response: Response, now: datetime, revocation: Revocation) -> bool:
     start, end = response.this_update, response.next_update
     young = revocation.max_age is None or now - start <= revocation.max_age
     return start <= now and end is not None and now <= end and young
+
+
+def _newest(responses: Sequence[Response]) -> str:
+    """The window of the one that was made last."""
+    last = max(responses, key=lambda each: each.this_update)
+    end = "without a nextUpdate" if last.next_update is None else f"to {format_time(last.next_update)}"
+    return f"one from {format_time(last.this_update)} {end}"
 
 
 def _malformed(found: str, wanted: str) -> CollateralError:

@@ -98,7 +98,15 @@ def validate_state(report: TdReport, constraints: TdxConstraints, *, checks: Che
     else:
         rule(checks, not attributes & UNDER_DEBUG, Code.TDX_DEBUG, "TDATTRIBUTES.TUD", shown, "bits 0 to 7 clear", EvidenceError)
     unknown = attributes & ~KNOWN_ATTRIBUTES & ~UNDER_DEBUG
-    rule(checks, not unknown, Code.TDX_ATTRIBUTES, "TDATTRIBUTES", shown, f"none of {unknown:#x}", EvidenceError)
+    rule(
+        checks,
+        not unknown,
+        Code.TDX_ATTRIBUTES,
+        "TDATTRIBUTES",
+        shown,
+        f"no bits but those of {KNOWN_ATTRIBUTES:#x}",
+        EvidenceError,
+    )
     _migration(report, constraints, checks)
     if constraints.allow_sept_ve is not None:
         checks.relax("allow_sept_ve", "the host may make memory vanish under the TD and have the guest told by #VE")
