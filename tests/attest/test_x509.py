@@ -6,6 +6,7 @@ import re
 import threading
 import tomllib
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -29,6 +30,7 @@ from confide_sim.x509 import pss as rsa_pss
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 VCEK = FalseChip(at=NOW).certificate
 ASK = FalseAmd().ask
+SIGNATURE = 512  # bytes, RSA 4096
 
 
 def pem(data: bytes, label: str = "CERTIFICATE") -> bytes:
@@ -88,12 +90,45 @@ def test_pem_with_text_around_it_and_other_blocks_is_read() -> None:
         b"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
         pem(ASK, "PRIVATE KEY"),
         pem(ASK) * 17,
+        pem(ASK) + pem(VCEK).replace(b"-----BEGIN", b"----BEGIN"),
+        pem(ASK) + pem(VCEK).replace(b"-----END", b"----END"),
     ],
-    ids=["empty", "header", "cut", "trailing", "leading", "hex", "open", "cut PEM", "odd", "short base 64", "other label", "17"],
+    ids=[
+        "empty",
+        "header",
+        "cut",
+        "trailing",
+        "leading",
+        "hex",
+        "open",
+        "cut PEM",
+        "odd",
+        "short base 64",
+        "other label",
+        "17",
+        "no begin",
+        "no end",
+    ],
 )
 def test_what_is_no_certificate_is_malformed(data: bytes) -> None:
     with refused(Code.X509_MALFORMED):
         x509.load_certificates(data)
+
+
+def zero_at_the_end(sign: Callable[[], bytes]) -> bytes:
+    """The first of several whose signature ends in a zero bit, saying that this bit is unused."""
+    signed = next(made for made in (sign() for _ in range(64)) if not made[-1] & 1)
+    at = len(signed) - SIGNATURE - 1
+    assert signed[at] == 0
+    return signed[:at] + b"\x01" + signed[at + 1 :]
+
+
+def test_unused_bits_in_a_signature_are_malformed() -> None:
+    """Nothing signs their number; the signature itself would verify (X.690 section 11.2.1)."""
+    with refused(Code.X509_MALFORMED):
+        x509.load_certificates(zero_at_the_end(lambda: FalseChip(at=NOW).issue()))
+    with refused(Code.X509_MALFORMED):
+        x509.load_crls(zero_at_the_end(lambda: FalseAmd().crl(at=NOW)))
 
 
 def test_certificates_of_another_version_are_malformed() -> None:

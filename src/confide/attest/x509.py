@@ -430,6 +430,7 @@ def _load_der(der: bytes) -> Certificate:
             certificate = x509.load_der_x509_certificate(der)
         names(certificate)  # `cryptography` decodes them late; a certificate whose names do not decode is malformed
         negative = serial_number(certificate) < 0
+        require_whole_bytes(der, certificate.signature)
     except UNREADABLE as error:
         raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM certificate") from None
     if negative:  # RFC 5280 section 4.1.2.2; no revocation list can name it
@@ -442,9 +443,18 @@ def _load_crl(der: bytes) -> RevocationList:
         with _quietly():
             crl = x509.load_der_x509_crl(der)
         issuer_of(crl).public_bytes()  # decoded late, as above
+        require_whole_bytes(der, crl.signature)
     except UNREADABLE as error:
         raise CollateralError(Code.X509_MALFORMED, found=type(error).__name__, wanted="a DER or PEM revocation list") from None
     return crl
+
+
+def require_whole_bytes(der: bytes, signature: bytes) -> None:
+    """The BIT STRING of a signature has no unused bits (RFC 5280 section 4.1.1.3, RFC 6960 section 4.2.1; X.690 section 8.6.2);
+    `ValueError` otherwise. Nothing signs that number: one that is not 0 is a second spelling where the last bits happen to be zero.
+    """
+    if b"\x00" + signature not in der:
+        raise ValueError("unused bits in the signature")
 
 
 def _ders(data: bytes, *, label: bytes, limit: int) -> list[bytes]:
@@ -454,7 +464,7 @@ def _ders(data: bytes, *, label: bytes, limit: int) -> list[bytes]:
     if b"-----BEGIN " not in data:
         return [_without_padding(data)]
     blocks = re.findall(b"-----BEGIN %b-----([A-Za-z0-9+/=\\s]+)-----END %b-----" % (label, label), data)
-    begun = data.count(b"-----BEGIN %b-----" % label)
+    begun = max(data.count(b"-----%b %b-----" % (edge, label)) for edge in (b"BEGIN", b"END"))
     if not 1 <= len(blocks) <= MAX_CERTIFICATES or begun != len(blocks):  # a block that came is used or refused
         raise CollateralError(
             Code.X509_MALFORMED,

@@ -1,6 +1,5 @@
 """Tokens of the false platform through the real verifier: what is genuine, and each way of lying."""
 
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from confide.attest.cca.verify import BY_CHALLENGE, FALSE_KEYS, PLATFORM_PROFILE
 from confide.attest.checks import Checks
 from confide.attest.evidence import Evidence, Kind, Root
 from confide.codes import Code
-from confide.errors import ConfideError, MisuseError
+from confide.errors import MisuseError
 from confide_sim import arm, x509
 from confide_sim.arm import FalseRealm, cmw, collection
 from confide_sim.aws import Raw, cbor, head
@@ -200,19 +199,6 @@ def test_another_wrapper_is_refused(code: Code, wrapped: Any) -> None:
     with refused(code):
         genuine(wrapped=wrapped)
     assert Raw(b"x").data
-
-
-def test_every_byte_of_a_token_is_covered() -> None:
-    """A changed byte is refused wherever it stands, apart from headers that say nothing."""
-    token = REALM.token(CHALLENGE)
-    taken = [place for place in range(len(token)) if _genuine(token[:place] + bytes([token[place] ^ 1]) + token[place + 1 :])]
-    assert taken == []
-
-
-def _genuine(token: bytes) -> bool:
-    with suppress(ConfideError):
-        return bool(verify(Evidence("cca", {"token": token})))
-    return False
 
 
 def test_recorded_tokens_of_emulators_are_judged_right() -> None:

@@ -202,6 +202,13 @@ def flipped(response: bytes) -> bytes:
     return response[:-1] + bytes([response[-1] ^ 1])
 
 
+def unused_bit() -> bytes:
+    """The provisioner's status, its signature ending in a zero bit that is said to be unused (X.690 section 11.2.1)."""
+    whole = next(made for made in (gpu().ocsp(which=(2,)) for _ in range(64)) if not made[-1] & 1)
+    at = whole.index(ocsp.load_der_ocsp_response(whole).signature) - 1
+    return whole[:at] + b"\x01" + whole[at + 1 :]
+
+
 def by(**overrides: Any) -> bytes:
     """The provisioner's status, by a responder of the identity CA."""
     return gpu().ocsp(which=(2,), responder=nvidia.responder("responder", **overrides))
@@ -229,6 +236,7 @@ STATUSES: dict[str, tuple[Code, dict[str, Any]]] = {
         Code.NVIDIA_OCSP,
         {"ocsp": gpu().ocsp(which=(1, 3)) + flipped(gpu().ocsp(which=(2,))) + gpu().rim_ocsp()},
     ),
+    "with unused bits in a signature": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp(which=(1, 3)) + unused_bit() + gpu().rim_ocsp()}),
     "by a responder for other purposes": (
         Code.NVIDIA_OCSP,
         {"ocsp": gpu().ocsp(which=(1, 3)) + by(extended=False) + gpu().rim_ocsp()},

@@ -65,6 +65,7 @@ def load_responses(data: bytes) -> tuple[Response, ...]:
         try:
             response = ocsp.load_der_ocsp_response(der)
             if response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL:
+                x509.require_whole_bytes(der, response.signature)
                 found.append(_read(response))
         except (UnsupportedAlgorithm, *UNREADABLE):
             raise _malformed("a response that does not decode", "OCSP in DER, by algorithms that are known here") from None
