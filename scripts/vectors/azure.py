@@ -119,6 +119,7 @@ LIES: list[tuple[str, str, Code, Made]] = [
     ("no signature", "AZ-7", Code.EVIDENCE_MISSING, signed(items={"tpm-signature": None})),
     ("another magic", "AZ-8", Code.TPM_MAGIC, signed(magic=b"XXXX")),
     ("a bare signature", "AZ-8", Code.TPM_SCHEME, signed(items={"tpm-signature": bytes(256)})),
+    ("an attestation key of exponent 3", "AZ-8", Code.TPM_KEY, signed(data=runtime(KEY, keys=[jwk("HCLAkPub", KEY, e="Aw")]))),
     ("a quote by another key", "AZ-8", Code.TPM_SIGNATURE, signed(key=OTHER)),
     ("a PCR edited", "AZ-9", Code.TPM_PCR_DIGEST, signed(items={"pcrs": tpm_structures.pcrs_json(PCRS | {4: bytes(32)})})),
 ]

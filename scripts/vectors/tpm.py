@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from confide.attest.dcap.signatures import P256_ORDER
 from confide.codes import Code
 from confide.formats.fields import format_time
 from confide_sim import der, tpm_structures, x509
@@ -87,13 +88,33 @@ def logged(events: tuple[Event, ...], banks: tuple[int, ...] = (SHA256,), **quot
     return signed(tpm=device, log=tpm_structures.event_log(events, banks), **quote)
 
 
+def respelled(change: Callable[[bytes, bytes], tuple[bytes, bytes]]) -> Made:
+    """The quote with r and s of its signature written otherwise (TPM 2.0 Library part 2, section 11.3.2)."""
+
+    def make() -> dict[str, Any]:
+        found = signed()()
+        whole = bytes.fromhex(found["evidence"]["signature"])
+        numbers = change(whole[6:38], whole[40:72])
+        found["evidence"]["signature"] = (whole[:4] + b"".join(map(tpm_structures.sized, numbers))).hex()
+        return found
+
+    return make
+
+
+def negative(s: bytes) -> bytes:
+    """As good as s itself: FIPS 186-5 section 6.4.2 leaves both."""
+    return (P256_ORDER - int.from_bytes(s)).to_bytes(32)
+
+
 BOOT = boot_events()
 SEV = boot_events(technology=1, secure_boot=False)
 CRITICAL = (der.extension("1.2.3.4", der.null(), critical=True),)
 CA, CERT_SIGN = x509.basic_constraints(ca=True), x509.key_usage(cert_sign=True, crl_sign=True)
+_SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 ALL = " ".join(f"TPM-{number}" for number in (*range(1, 14), *range(16, 21)))
 AK = "TPM-14 TPM-15"
 LOG = "TPM-21 TPM-22 TPM-23"
+CUBED = rsa.RSAPublicNumbers(3, asset_key("azure_signer").public_key().public_numbers().n).public_key().public_bytes(*_SPKI)
 _ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
 
 GENUINE: list[tuple[str, str, Made]] = [
@@ -109,6 +130,7 @@ GENUINE: list[tuple[str, str, Made]] = [
             items={"ak-public": tpm_structures.public(asset_key("azure_signer"), scheme=0x0016, digest=SHA384)},
         ),
     ),
+    ("s negated", "TPM-17", respelled(lambda r, s: (r, negative(s)))),
     ("no public area", "TPM-14", signed(items={"ak-public": None})),
     ("a public area behind its length", "TPM-14", signed(items={"ak-public": tpm_structures.sized(tpm_structures.public(KEY))})),
     ("a bank of SHA-384", "TPM-19 TPM-20", signed(bank=SHA384)),
@@ -158,8 +180,9 @@ LIES: list[tuple[str, str, Code, Made]] = [
         "a certified key of Ed25519",
         "TPM-13",
         Code.TPM_KEY,
-        leaf(public_key=_ED25519.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
+        leaf(public_key=_ED25519.public_bytes(*_SPKI)),
     ),
+    ("a certified key of exponent 3", "TPM-13", Code.TPM_KEY, leaf(public_key=CUBED)),
     ("a public area that is cut", "TPM-14", Code.TPM_STRUCTURE, signed(items={"ak-public": tpm_structures.public(KEY)[:-1]})),
     (
         "a key that is not restricted",
@@ -188,6 +211,8 @@ LIES: list[tuple[str, str, Code, Made]] = [
     ("a list past nextUpdate", "TPM-16", Code.X509_CRL_EXPIRED, crl(next_update=NOW - DAY)),
     ("a list too old", "TPM-16", Code.X509_CRL_AGE, crl(revocation={"required": True, "max_age": 86399})),
     ("a quote by another key", "TPM-17", Code.TPM_SIGNATURE, signed(key=OTHER)),
+    ("r with a zero in front", "TPM-17", Code.TPM_SIGNATURE, respelled(lambda r, s: (b"\x00" + r, s))),
+    ("s with a zero in front", "TPM-17", Code.TPM_SIGNATURE, respelled(lambda r, s: (r, b"\x00" + s))),
     ("a quote edited", "TPM-17", Code.TPM_SIGNATURE, signed(edited=lambda data: data[:-1] + bytes((data[-1] ^ 1,)))),
     ("PCRs in a list", "TPM-18", Code.TPM_STRUCTURE, signed(items={"pcrs": b"[]"})),
     ("a PCR twice", "TPM-18", Code.TPM_STRUCTURE, signed(items={"pcrs": b'{"4":"00","04":"00"}'})),

@@ -21,6 +21,7 @@ RSA, ECC, NULL = 0x0001, 0x0023, 0x0010  # part 2 section 6.3, TPM_ALG_ID
 CURVES = {0x0003: ec.SECP256R1, 0x0004: ec.SECP384R1}  # part 2 section 6.4, TPM_ECC_CURVE
 MIN_RSA, MAX_RSA = 2048, 4096
 DEFAULT_EXPONENT = 65537  # of exponent 0 (part 2 section 12.2.3.5)
+EXPONENTS = range((1 << 16) + 1, 1 << 64, 2)  # odd and above 2^16 (FIPS 186-5 section 5.1 (b)); far below its 2^256
 # TPMA_OBJECT (part 2 section 8.3.2)
 FIXED_TPM, FIXED_PARENT, SENSITIVE_ORIGIN, RESTRICTED, DECRYPT, SIGN = 1 << 1, 1 << 4, 1 << 5, 1 << 16, 1 << 17, 1 << 18
 ATTESTATION_KEY = FIXED_TPM | FIXED_PARENT | SENSITIVE_ORIGIN | RESTRICTED | SIGN
@@ -79,8 +80,8 @@ def require_scheme(public: Public, signature: Signature, *, checks: Checks) -> N
 
 
 def require_key_kind(key: object) -> PublicKey:
-    """RSA of 2048 to 4096 bits, P-256 or P-384, whatever the key came in: `tpm.key`."""
-    if isinstance(key, rsa.RSAPublicKey) and MIN_RSA <= key.key_size <= MAX_RSA:
+    """RSA of 2048 to 4096 bits with an exponent of FIPS 186-5, P-256 or P-384, whatever the key came in: `tpm.key`."""
+    if isinstance(key, rsa.RSAPublicKey) and MIN_RSA <= key.key_size <= MAX_RSA and key.public_numbers().e in EXPONENTS:
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, tuple(CURVES.values())):
         return key

@@ -200,6 +200,9 @@ def _verifies(data: bytes, signature: Signature, key: PublicKey) -> bool:
             key.verify(signature.value, data, padding.PSS(padding.MGF1(digest), padding.PSS.AUTO), digest)
             return True
         if isinstance(key, ec.EllipticCurvePublicKey) and signature.scheme == ECDSA:
+            size = (key.key_size + 7) // 8  # one spelling: no number has more bytes than the curve's, zeros in front or not
+            if max(len(signature.value), len(signature.s)) > size:
+                return False
             r, s = int.from_bytes(signature.value), int.from_bytes(signature.s)
             key.verify(encode_dss_signature(r, s), data, ec.ECDSA(digest))
             return True
