@@ -94,6 +94,9 @@ def _exit_lines() -> Iterator[str]:
     yield from ("# Exit codes of the command line", "", GENERATED, "")
     yield "Every failure prints `error: ...` and `hint: ...` on standard error, the first with a code of"
     yield "[spec/01-codes.md](../../spec/01-codes.md)."
+    yield "What leads to which, for each kind of evidence: [failures.md](failures.md)."
+    yield from ("", "| Exit | What happened |", "|---|---|")
+    yield from (f"| {int(item)} | {RESOLVE[item][0]} |" for item in Exit)
     for item in Exit:
         what, resolve = RESOLVE[item]
         codes = " ".join(f"`{code.value}`" for code in Code if code.exit is item)

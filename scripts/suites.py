@@ -60,7 +60,7 @@ def static(_: Options) -> None:
 
 def sync(_: Options) -> None:
     """Generated files are current: code tables, vectors, command-line reference, the classifier's weights."""
-    for script in ("spec_codes.py", "make_vectors.py", "cli_docs.py"):
+    for script in ("spec_codes.py", "make_vectors.py", "cli_docs.py", "failures_page.py"):
         python(f"scripts/{script}", "--check")
     python("models/triage/train.py", "--check")
 

@@ -1,18 +1,19 @@
-"""An evidence document of every kind by its false vendor, and of composites; and a policy that accepts it, as a stranger gets one.
+"""An evidence document of every kind by its false vendor, and of composites; and a policy that accepts it, as a stranger has one.
 
-`MACHINES[kind].document(evidence=..., endorsements=...)` makes it with overrides of the false vendor's, `policy(kind)` is what
-`confide trust` would write. Left to others: the false vendors (`sim`), what each override does.
+A kind is the name of one, or several joined by `+` in the order of the document: `snp+tpm`. `LAB.document(kind, evidence=...,
+endorsements=...)` lets one piece lie: its overrides go to the false vendor. Left to others: the false vendors (`sim`), and what
+each lie is called (`failures`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache, cached_property
 from typing import Any
 
-from tests.policy.accept.test_nvidia import machine as with_devices
 from tests.policy.world import MEASUREMENT, NONCE, NOW, ROOTS, World
 
-from confide.attest.binding import binding, carried_by
+from confide.attest.binding import binding, carried_by, gpu_nonce, join_device_evidence
 from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.attest.snp.layout import Product
 from confide.attest.tpm.verify import spki_sha256
@@ -24,97 +25,126 @@ from confide_sim.aws import FalseHost
 from confide_sim.azure import FalseTdVm, FalseVm
 from confide_sim.intel import FalsePlatform
 from confide_sim.nvidia import FalseGpu
-from confide_sim.tpm import AZURE, FalseTpm, asset_key
+from confide_sim.tpm import FalseTpm, asset_key
 
-AT = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
-GPUS = [FalseGpu(at=NOW, seed=bytes([seed])) for seed in range(2)]
 AK = asset_key("azure_signer")  # an RSA key that does not change: making one takes a while
+SINGLE = ("snp", "sgx", "tdx", "nitro", "nitrotpm", "tpm", "az-snp-vtpm", "az-tdx-vtpm", "cca")
+COMPOSITE = ("snp+nvidia", "snp+tpm", "tdx+nvidia+nvidia+tpm")
+KINDS = (*SINGLE, *COMPOSITE)
+
+Lies = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Machine:
-    """One false machine of a kind: how it makes evidence around the 64 bytes of a binding, and its collateral."""
+class Lab:
+    """False vendors and their machines at one time."""
 
-    evidence: Callable[..., Evidence]
-    endorsements: Callable[..., Endorsements]
-    kind: Kind
-    keys: Mapping[str, Any]
+    at: datetime = NOW
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def machines(self) -> Mapping[str, Any]:
+        """By kind; those of Azure stand on the hardware of the others."""
+        snp = FalseChip(Product.MILAN, at=self.at, chip_id=b"\x0c" * 64)
+        tdx = FalsePlatform(Kind.TDX, at=self.at, seed=b"tdx")
+        return {
+            "snp": snp,
+            "sgx": FalsePlatform(Kind.SGX, at=self.at, seed=b"sgx"),
+            "tdx": tdx,
+            "nitro": FalseHost(at=self.at, seed=b"nitro"),
+            "nitrotpm": FalseHost(Kind.NITROTPM, at=self.at, seed=b"nitrotpm"),
+            "tpm": FalseTpm(at=self.at),
+            "az-snp-vtpm": FalseVm(at=self.at, chip=snp, key=AK),
+            "az-tdx-vtpm": FalseTdVm(at=self.at, platform=tdx, key=AK),
+            "cca": FalseRealm(seed=b"realm"),
+        }
+
+    @cached_property
+    def gpus(self) -> tuple[FalseGpu, FalseGpu]:
+        """As many as a document here holds."""
+        return FalseGpu(at=self.at, seed=b"\x00"), FalseGpu(at=self.at, seed=b"\x01")
 
     def document(
         self,
+        kind: str,
         *,
-        evidence: Mapping[str, Any] | None = None,
-        endorsements: Mapping[str, Any] | None = None,
-        keys: Mapping[str, Any] | None = None,
-        **overrides: Any,
+        evidence: Lies | None = None,
+        endorsements: Lies | None = None,
+        keys: Lies | None = None,
+        bound: bytes | None = None,
+        nonces: Sequence[bytes] = (NONCE,),
+        liar: str = "",
     ) -> bytes:
-        """The document; overrides of the false vendor's evidence, of its collateral, of the keyset, or of `World.document`."""
-        world = World(keys={**self.keys, **(keys or {})})
+        """The document; `evidence` and `endorsements` are overrides of the piece `liar`, which is the last one when not named."""
+        pieces = kind.split("+")
+        lies = {liar or pieces[-1]: (evidence or {}, endorsements or {})}
+        count = pieces.count("nvidia")
+        world = World(keys={**self._window(), **self._named(pieces), **(keys or {})}, nonces=nonces, at=self.at)
         root, _ = world._nonces()
-        carried = carried_by(self.kind, overrides.pop("bound", None) or binding(nonces=root, keyset=world.keyset.raw))
-        given = {"evidence": self.evidence(carried, **(evidence or {})), "endorsements": self.endorsements(**(endorsements or {}))}
-        return world.document(**{**given, **overrides})
+        devices = [self._device(index, count, root, world.keyset.raw, lies) for index in range(count)]
+        reports = join_device_evidence([given.items["gpu-report"] for given, _ in devices])
+        whole = bound or binding(nonces=root, keyset=world.keyset.raw, device_evidence=reports)
+        made = [self._machine(piece, whole, lies) for piece in pieces if piece != "nvidia"]
+        first, *others = [*made[:1], *devices, *made[1:]]
+        return world.document(evidence=first[0], endorsements=first[1], others=others)
 
+    def genuine(self, kind: str) -> bytes:
+        """The document in which nothing lies, made once."""
+        return self._once((kind, "document"), lambda: self.document(kind))
 
-def _reporting(maker: Any, **usual: Any) -> Callable[..., Evidence]:
-    return lambda carried, **more: maker.evidence(report_data=carried, **{**usual, **more})
+    def policy(self, kind: str) -> bytes:
+        """What `confide trust` writes for it."""
+        return self._once((kind, "policy"), lambda: self._proposed(kind))
 
+    def _once(self, name: Any, make: Callable[[], bytes]) -> bytes:
+        if name not in self.cache:
+            self.cache[name] = make()
+        return bytes(self.cache[name])
 
-def _quoting(maker: Any, **usual: Any) -> Callable[..., Evidence]:
-    return lambda carried, **more: maker.evidence(extra_data=carried, **{**usual, **more})
+    def _proposed(self, kind: str) -> bytes:
+        given: dict[str, Any] = {"now": self.at, "nonce": NONCE, "roots": ROOTS, "name": kind.replace("+", "-")}
+        return propose_policy(self.genuine(kind), **given, unsafe_accept_simulated=True).policy
 
+    def _window(self) -> Lies:
+        return {"not_before": self.at - timedelta(hours=1), "not_after": self.at + timedelta(hours=23)}
 
-def _nothing(**_: Any) -> Endorsements:
-    return Endorsements({})
+    def _named(self, pieces: Sequence[str]) -> Lies:
+        """What the keyset must name of these machines."""
+        found: dict[str, Any] = {"gpu_leaf_key_sha256": [gpu.leaf_key_sha256 for gpu in self.gpus[: pieces.count("nvidia")]]}
+        if "tpm" in pieces:
+            found["tpm_ak_spki_sha256"] = spki_sha256(self.machines["tpm"].key.public_key())
+        if any(piece.startswith("az-") for piece in pieces):
+            found["tpm_ak_spki_sha256"] = spki_sha256(AK.public_key())
+        return found
 
+    def _machine(self, piece: str, whole: bytes, lies: Mapping[str, tuple[Lies, Lies]]) -> tuple[Evidence, Endorsements]:
+        machine, (said, given) = self.machines[piece], lies.get(piece, ({}, {}))
+        field_name = "extra_data" if piece == "tpm" or piece.startswith("az-") else "report_data"
+        usual = {"measurement": MEASUREMENT} if piece == "snp" else {}
+        evidence = machine.evidence(**{field_name: carried_by(Kind(piece), whole), **usual, **said})
+        return evidence, machine.endorsements(**given) if hasattr(machine, "endorsements") else Endorsements({})
 
-CHIP = FalseChip(Product.MILAN, at=NOW, chip_id=b"\x0c" * 64)
-SGX, TDX = FalsePlatform(Kind.SGX, at=NOW, seed=b"sgx"), FalsePlatform(Kind.TDX, at=NOW, seed=b"tdx")
-ENCLAVE, INSTANCE = FalseHost(at=NOW, seed=b"nitro"), FalseHost(Kind.NITROTPM, at=NOW, seed=b"nitrotpm")
-TPM, AZ_TPM = FalseTpm(at=NOW), FalseTpm(AZURE, at=NOW, key=AK)
-AZ_SNP = FalseVm(at=NOW, chip=CHIP, key=AK)
-AZ_TDX = FalseTdVm(at=NOW, platform=TDX, key=AK)
-REALM = FalseRealm(seed=b"realm")
-NAMED = {"tpm_ak_spki_sha256": spki_sha256(AK.public_key())}
-
-MACHINES: dict[str, Machine] = {
-    "snp": Machine(_reporting(CHIP, measurement=MEASUREMENT), CHIP.endorsements, Kind.SNP, {}),
-    "sgx": Machine(_reporting(SGX), SGX.endorsements, Kind.SGX, {}),
-    "tdx": Machine(_reporting(TDX), TDX.endorsements, Kind.TDX, {}),
-    "nitro": Machine(_reporting(ENCLAVE), _nothing, Kind.NITRO, {}),
-    "nitrotpm": Machine(_reporting(INSTANCE), _nothing, Kind.NITROTPM, {}),
-    "tpm": Machine(_quoting(TPM), TPM.endorsements, Kind.TPM, {"tpm_ak_spki_sha256": spki_sha256(TPM.key.public_key())}),
-    "az-snp-vtpm": Machine(_quoting(AZ_SNP), AZ_SNP.endorsements, Kind.AZ_SNP_VTPM, NAMED),
-    "az-tdx-vtpm": Machine(_quoting(AZ_TDX), AZ_TDX.endorsements, Kind.AZ_TDX_VTPM, NAMED),
-    "cca": Machine(_reporting(REALM), _nothing, Kind.CCA, {}),
-}
-COMPOSITES: dict[str, Callable[..., bytes]] = {
-    "nvidia": lambda **lies: with_devices(GPUS[0], short=True, **lies),
-    "snp+tpm": lambda **lies: with_devices(tpm=TPM, **lies),
-    "snp+nvidia+nvidia+tpm": lambda **lies: with_devices(*GPUS, tpm=TPM, short=True, **lies),
-}
-KINDS = (*MACHINES, *COMPOSITES)
-
-
-def document(kind: str, **lies: Any) -> bytes:
-    """The document of a kind or a composite."""
-    return MACHINES[kind].document(**lies) if kind in MACHINES else COMPOSITES[kind](**lies)
+    def _device(
+        self, index: int, count: int, root: bytes, keyset: bytes, lies: Mapping[str, tuple[Lies, Lies]]
+    ) -> tuple[Evidence, Endorsements]:
+        """Manifests name four values, to be read fast; statuses are of all devices, as one item serves them all."""
+        gpu = self.gpus[index]
+        said, given = lies.get(f"nvidia {index}", lies.get("nvidia", ({}, {})))
+        statuses = b"".join(each.ocsp() for each in self.gpus[:count]) + gpu.rim_ocsp()
+        usual = {"rim_driver": gpu.rim("driver", indexes=(7, 35)), "rim_vbios": gpu.rim("vbios", indexes=(0, 1)), "ocsp": statuses}
+        nonce = gpu_nonce(nonces=root, keyset=keyset, index=index)
+        return gpu.evidence(**{"nonce": nonce, "index": index, **said}), gpu.endorsements(**{**usual, **given})
 
 
 @cache
-def genuine(kind: str) -> bytes:
-    """The document in which nothing lies."""
-    return document(kind)
+def lab(at: datetime = NOW) -> Lab:
+    """One for each time."""
+    return Lab(at)
 
 
-@cache
-def proposed(kind: str) -> bytes:
-    """The policy that `confide trust` would write for it."""
-    name = kind.replace("+", "-")
-    proposal = propose_policy(genuine(kind), now=NOW, nonce=NONCE, roots=ROOTS, name=name, unsafe_accept_simulated=True)
-    return proposal.policy
+LAB = lab()
 
 
 def members(kind: str) -> dict[str, Any]:
-    """The same as members, to be changed and written as JSON."""
-    return toml.loads(proposed(kind), limit=1 << 18)
+    """The policy's members, to be changed and written as JSON."""
+    return toml.loads(LAB.policy(kind), limit=1 << 18)

@@ -7,6 +7,7 @@ import click
 
 from confide.cli.options import at_option, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json
+from confide.codes import Exit
 
 
 @click.command("explain", short_help="Show every check of a node, or of a bundle file.")
@@ -33,7 +34,7 @@ def command(
 
     Without --policy nothing is compared with what you want, and nothing is trusted.
 
-    Exits 0 if every check held, else with the code of the first that did not.
+    Exits 0 if every check held, else with the code of the first that did not: `confide verify --help` lists them.
     """
     from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
     from confide.client.state import default_path  # noqa: PLC0415
@@ -42,11 +43,10 @@ def command(
     loaded = loading.load(policy, signers=loading.read_signers(policy_signers)) if policy else None
     obtained = judge.get(source, offline=offline, at=at, timeout=timeout)
     explanation = judge.look(obtained, loaded, now=datetime.now(UTC), at=at, state_path=state or default_path())
+    code = int(Exit.OK if explanation.failure is None else explanation.failure.code.exit)
     if as_json:
         banner(explanation.simulated)
-        emit_json(as_dict(explanation))
+        emit_json(as_dict(explanation) | {"exit": code})
     else:
         emit(render(explanation).rstrip())
-    if explanation.failure is not None:
-        return int(explanation.failure.code.exit)
-    return 0
+    return code

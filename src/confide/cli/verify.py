@@ -8,7 +8,7 @@ import click
 from confide.cli.key import passphrase_option
 from confide.cli.options import PATH, at_option, json_option, option, policy_option, signer_option, state_option, timeout_option
 from confide.cli.output import banner, emit, emit_json, note
-from confide.codes import Code
+from confide.codes import Code, Exit
 from confide.errors import MisuseError
 
 
@@ -44,7 +44,14 @@ def command(
 
     A node is asked for fresh evidence. A bundle is judged as of --at, or as of now; that needs no network.
 
-    Exits 0 only with a verdict.
+    \b
+    Exit codes; docs/reference/failures.md has what leads to each, by kind of evidence.
+      0  verified
+      2  the call or a file is wrong: nothing was judged
+      3  the evidence is malformed, not genuine, revoked, debuggable or of another session
+      4  certificates, lists, TCB data or manifests are missing or have ended
+      5  genuine, but not what the policy accepts; or the policy is not signed, over, or rolled back
+      6  the network: nothing is known about the node
     """
     from confide.client import ear as results  # noqa: PLC0415
     from confide.client import judge, loading  # noqa: PLC0415 - the library loads when a command runs
@@ -64,7 +71,7 @@ def command(
         results.write(ear, judged.verdict, signer, now=datetime.now(UTC))
     if as_json:
         banner(judged.verdict.simulated)
-        emit_json(as_dict(judged.verdict))
+        emit_json(as_dict(judged.verdict) | {"exit": int(Exit.OK)})
     else:
         emit(render(judged.verdict).rstrip())
     for written in filter(None, (save, ear)):

@@ -112,7 +112,7 @@ def _hint(error: ConfideError, document: bytes, at: datetime | None) -> None:
         error.hint = "is this a bundle file? `confide bundle save URL FILE` writes one"
     elif error.code in DATED and at is None:
         made = format_time(parse_document(document).issued_at)
-        error.hint = f"a file is judged as of now; as of when it was made, by its host's clock: --at {made}"
+        error.hint = f"a file is judged as of now: add --at {made}, when it was made by its host's clock"
 
 
 def propose(obtained: Obtained, *, name: str, now: datetime, unsafe_accept_simulated: bool) -> Proposal:

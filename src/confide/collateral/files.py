@@ -12,7 +12,7 @@ from pathlib import Path
 from confide.attest.dcap.collateral import MAX_BODY
 from confide.attest.document import Document, add_collateral, parse_document
 from confide.attest.evidence import Evidence, Kind
-from confide.attest.wire import collateral_name
+from confide.attest.wire import collateral_name, collateral_share
 from confide.attest.x509 import MAX_BUNDLE, MAX_CRL
 from confide.codes import Code
 from confide.collateral.collect import NOTHING, Collector
@@ -106,13 +106,9 @@ def pieces_of(folder: Path) -> tuple[Piece, ...]:
 
 
 def pieces_in(document: Document) -> tuple[Piece, ...]:
-    """What a bundle holds, by its names on the wire."""
-    found = []
-    for evidence in document.evidence:
-        for role, data in document.endorsements_of(evidence).items.items():
-            name = collateral_name(evidence.kind, role, evidence.index) or role
-            found.append(Piece(name, len(data), ends_of(role, data)))
-    return in_order(list(dict.fromkeys(found)))
+    """What a bundle holds, by its names on the wire: each once, also where it serves several devices."""
+    known = ((name, data, collateral_share(name)) for name, data in document.collateral.items())
+    return in_order([Piece(name, len(data), ends_of(share[0].role, data)) for name, data, share in known if share is not None])
 
 
 def in_order(pieces: list[Piece]) -> tuple[Piece, ...]:
