@@ -16,11 +16,12 @@ COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version",
 COMPILE += ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--override", "requirements/overrides.in"]
 HEADER = "# Made by scripts/lock.py; install with: pip install --no-deps --require-hashes -r {name}\n"
 
+EXTRAS = [word for extra in ("server", "pack", "gpu") for word in ("--extra", extra)]
 LOCKS = {
     "client.txt": ["pyproject.toml"],
     "node.txt": ["pyproject.toml", "--extra", "server", "-c", "requirements/client.txt"],
     "demo.txt": ["pyproject.toml", "requirements/demo.in", "--extra", "server", "--extra", "pack", "-c", "requirements/node.txt"],
-    "dev.txt": ["pyproject.toml", "requirements/dev.in", "--extra", "server", "--extra", "pack", "-c", "requirements/demo.txt"],
+    "dev.txt": ["pyproject.toml", "requirements/dev.in", *EXTRAS, "-c", "requirements/demo.txt"],
 }
 
 

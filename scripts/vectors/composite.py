@@ -75,6 +75,11 @@ def lone_gpu() -> bytes:
     return world.document(evidence=evidence, endorsements=ONE.endorsements())
 
 
+def tpm_left_out() -> bytes:
+    """A TEE whose keyset names a TPM, and no quote of it."""
+    return World(keys={"tpm_ak_spki_sha256": spki_sha256(QUOTER.key.public_key())}).document()
+
+
 def two_machines() -> bytes:
     """The document of an enclave beside the report of a TEE."""
     world, host = World(), aws.FalseHost(at=NOW)
@@ -113,6 +118,7 @@ def _devices() -> Iterator[Case]:
     }
     for name, make in lies.items():
         yield f"composite-devices-{name}", "COMP-5", make, [ENTRY], Code.VERDICT_DEVICES
+    yield "composite-tpm-left-out", "COMP-6", tpm_left_out, [TPM], Code.TPM_KEYSET
     unnamed = partial(lone_tpm, tpm_ak_spki_sha256=bytes(32))
     yield "composite-tpm-another-named", "COMP-6", unnamed, ALONE, Code.TPM_KEYSET
     yield "composite-tpm-not-named", "COMP-6", partial(lone_tpm, tpm_ak_spki_sha256=None), ALONE, Code.TPM_KEYSET

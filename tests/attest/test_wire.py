@@ -1,6 +1,7 @@
 """Names on the wire: each role has one name, each name one role, and nothing else has any."""
 
 import pytest
+from tests.support import ROOT
 
 from confide.attest.evidence import Kind
 from confide.attest.wire import (
@@ -62,3 +63,11 @@ def test_what_the_wire_cannot_say_has_no_name() -> None:
     assert collateral_name(Kind.SNP, "tcb-info", 0) is None
     assert collateral_name(Kind.NVIDIA, "rim-driver", MAX_DEVICES) is None
     assert evidence_place("nvidia-gpu-7") == Place(Kind.NVIDIA, "gpu-report", 7)
+
+
+def test_the_specification_lists_every_name() -> None:
+    text = (ROOT / "spec" / "04-document.md").read_text()
+    devices = [f"{name}-N" for name in (*DEVICE_EVIDENCE, *DEVICE_COLLATERAL)]
+    short = [name for name in EVIDENCE_TYPES if name.startswith("az-tdx-") and name != "az-tdx-td-quote"]  # "the same with az-tdx-"
+    missing = [name for name in (*EVIDENCE_TYPES, *COLLATERAL_TYPES, *devices) if f"`{name}`" not in text and name not in short]
+    assert missing == []

@@ -149,7 +149,7 @@ def test_an_examination_tells_what_is_wrong(tmp_path: Path) -> None:
     assert told["in_use"] == "configfs-tsm"
     assert told["problem"]["code"] == "guest.collateral"
     with tsm_machine(Tsm(Machine(report_fields={"policy": 0x30000 | 1 << 19}))) as root:
-        (warning,) = examine(root=root, roots=confide_sim.roots()).warnings
+        (warning,) = examine(root=root, roots=confide_sim.roots()).own.warnings
     assert warning.startswith("snp.debug")
 
 

@@ -119,7 +119,11 @@ def test_every_measured_setting_changes_the_digest_and_placement_does_not() -> N
         assert changed == setting.measured, setting.name
 
 
-OTHER_FORMS = {"authority_key": "ed25519:" + "ab" * 32, "collateral_source": "vendors"}  # settings of a form of their own
+OTHER_FORMS = {
+    "authority_key": "ed25519:" + "ab" * 32,
+    "collateral_source": "vendors",
+    "gpus": "nvidia",
+}  # settings of a form of their own
 
 
 def _other(default: str, kind: type) -> object:

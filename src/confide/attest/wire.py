@@ -75,12 +75,11 @@ COLLATERAL_TYPES: Mapping[str, Share] = MappingProxyType(
             )
         },
         **{f"tpm-{role}": Share((Kind.TPM,), role) for role in ("ak-cert", "ak-chain", "ak-crl")},
-        "nvidia-ocsp": Share((Kind.NVIDIA,), "ocsp"),
     }
 )
 # One item for each device, or for the device with the lowest index of those that share it.
 DEVICE_COLLATERAL: Mapping[str, Share] = MappingProxyType(
-    {f"nvidia-{role}": Share((Kind.NVIDIA,), role) for role in ("cert-chain", "rim-driver", "rim-vbios")}
+    {f"nvidia-{role}": Share((Kind.NVIDIA,), role) for role in ("cert-chain", "rim-driver", "rim-vbios", "ocsp")}
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from confide.cli.options import PATH, json_option, option, timeout_option
+from confide.cli.options import PATH, gpus_option, json_option, option, timeout_option, vtpm_option
 from confide.cli.output import emit, emit_json, note, table
 
 NEVER = 9999  # RFC 5280 section 4.1.2.5: a certificate without a well-defined end
@@ -24,9 +24,11 @@ def command() -> None:
 @command.command("fetch", short_help="Ask the vendor for what this machine's evidence needs.")
 @option("--into", type=PATH, required=True, metavar="FOLDER", help="The node's collateral_dir; files there are replaced.")
 @option("--tee", "kind", metavar="KIND", help="As the node's setting; by default what a node would choose.")
+@gpus_option
+@vtpm_option
 @option("--source", default="vendors", show_default=True, metavar="vendors|URL", help="The vendors' services, or a cache (PCCS).")
 @json_option
-def fetch(into: Path, kind: str | None, source: str, *, as_json: bool) -> None:
+def fetch(into: Path, kind: str | None, gpus: str, source: str, *, vtpm: bool, as_json: bool) -> None:
     """Take evidence on this machine, ask the vendor for everything that verifiers of it need, and write it into a folder.
 
     Run it where the node runs, from time to time: the node reads the folder anew for each quote.
@@ -34,7 +36,7 @@ def fetch(into: Path, kind: str | None, source: str, *, as_json: bool) -> None:
     from confide.guest.stocking import stock  # noqa: PLC0415 - the library loads when a command runs
 
     note(f"asking {'the vendor' if source == 'vendors' else source}; a service that is busy is asked again for up to a minute")
-    stocked = stock(into, source, prefer=kind)
+    stocked = stock(into, source, prefer=kind, gpus=gpus, vtpm=vtpm)
     _show([(each.file, each.ends, each.size) for each in stocked], as_json=as_json, place=str(into))
 
 

@@ -1,26 +1,32 @@
 """`confide doctor`: which TEE is here, whether it can be used, and what its evidence would tell clients."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from confide.cli.options import PATH, json_option, option
+from confide.cli.options import PATH, gpus_option, json_option, option, vtpm_option
 from confide.cli.output import emit, emit_json, fail_text, table
+
+if TYPE_CHECKING:
+    from confide.guest.examination import Part
 
 
 @click.command("doctor", short_help="Show the TEE of this machine and whether it works.")
 @option("--collateral-dir", type=PATH, metavar="FOLDER", help="As the node's setting: vendor files that the host does not give.")
 @option("--collateral-source", default="", metavar="vendors|URL", help="As the node's setting: who is asked for the rest.")
 @option("--tee", "kind", metavar="KIND", help="Look at this kind, as the node's setting; by default what a node would choose.")
+@gpus_option
+@vtpm_option
 @json_option
-def command(collateral_dir: Path | None, collateral_source: str, kind: str | None, *, as_json: bool) -> int:
+def command(collateral_dir: Path | None, collateral_source: str, kind: str | None, gpus: str, *, vtpm: bool, as_json: bool) -> int:
     """Show which TEE interfaces this machine has, whether this user may use them, and verify evidence of the one in use.
 
     Exits 0 if clients would find the evidence genuine, else with the code of what is wrong.
     """
     from confide.guest.examination import examine  # noqa: PLC0415 - the library loads when a command runs
 
-    found = examine(kind, collateral_dir=collateral_dir, collateral_source=collateral_source)
+    found = examine(kind, gpus=gpus, vtpm=vtpm, collateral_dir=collateral_dir, collateral_source=collateral_source)
     problem = found.problem
     code = 0 if problem is None else int(problem.code.exit)
     if as_json:
@@ -31,11 +37,20 @@ def command(collateral_dir: Path | None, collateral_source: str, kind: str | Non
         emit(f"  {'✓' if each.usable else '✗'} {each.name:<14}{each.path:<34}{each.found}")
     if found.interface:
         emit(f"in use      {found.interface}")
-    if found.facts:
-        emit("evidence    verifies")
-        emit(table((name.replace("_", " "), value) for name, value in found.facts.items()))
-    for warning in found.warnings:
-        emit(f"warning     policies refuse this guest unless they say otherwise: {warning}")
-    if problem is not None:
-        click.echo(fail_text(problem), err=True)
+    _show(found.own, "evidence")
+    for name, part in found.beside.items():
+        _show(part, name)
+    for part in (found.own, *found.beside.values()):
+        if part.problem is not None:
+            click.echo(fail_text(part.problem), err=True)
     return code
+
+
+def _show(part: "Part", name: str) -> None:
+    if part.facts:
+        emit(f"{name:<12}verifies")
+        emit(table((fact.replace("_", " "), value) for fact, value in part.facts.items()))
+    if part.problem is not None:
+        emit(f"{name:<12}no good: {part.problem.code.value}")
+    for warning in part.warnings:
+        emit(f"warning     policies refuse this guest unless they say otherwise: {warning}")

@@ -76,3 +76,16 @@ def state_option(function: F) -> F:
 def at_option(function: F) -> F:
     """`--at TIME`."""
     return option("--at", type=parse_time, metavar="TIME", help="Judge as of this time, such as 2026-01-31T12:00:00Z.")(function)
+
+
+def gpus_option(function: F) -> F:
+    """`--gpus none|nvidia`."""
+    kind = click.Choice(["none", "nvidia"])
+    return option("--gpus", type=kind, default="none", show_default=True, help="As the node's setting: GPUs beside the TEE.")(
+        function
+    )
+
+
+def vtpm_option(function: F) -> F:
+    """`--vtpm`."""
+    return option("--vtpm", is_flag=True, help="As the node's setting: the cloud's TPM beside a SEV-SNP guest or a TD.")(function)

@@ -1,7 +1,7 @@
 """Collateral as files: a node's `collateral_dir`, and bundle files that lack some.
 
-Names are the same for both, by kind of evidence. Left to others: asking services (`collect`), and whether any of it is genuine
-(`attest`).
+Names are the same for both, by kind of evidence; those of devices carry their number. Left to others: asking services (`collect`),
+and whether any of it is genuine (`attest`).
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ from pathlib import Path
 from confide.attest.dcap.collateral import MAX_BODY
 from confide.attest.document import Document, add_collateral, parse_document
 from confide.attest.evidence import Evidence, Kind
+from confide.attest.keyset import MAX_GPUS
+from confide.attest.nvidia.xml import MAX_XML
 from confide.attest.wire import collateral_name, collateral_share
 from confide.attest.x509 import MAX_BUNDLE, MAX_CRL
 from confide.codes import Code
@@ -19,6 +21,7 @@ from confide.collateral.collect import NOTHING, Collector
 from confide.collateral.windows import ends_of
 from confide.errors import MisuseError
 
+MAX_STATUS = 256 << 10  # bytes: OCSP responses of both chains, 2 KiB each
 Files = Mapping[str, tuple[str, int]]  # file -> role in `Endorsements`, and its bound in bytes
 AMD: Files = {
     "vcek.der": ("vcek", MAX_BUNDLE),
@@ -41,6 +44,11 @@ TPM: Files = {
     "ak-chain.pem": ("ak-chain", MAX_BUNDLE),
     "ak-crl.der": ("ak-crl", MAX_CRL),
 }
+NVIDIA: Files = {
+    "gpu-{index}-rim-driver.xml": ("rim-driver", MAX_XML),
+    "gpu-{index}-rim-vbios.xml": ("rim-vbios", MAX_XML),
+    "gpu-{index}-ocsp.der": ("ocsp", MAX_STATUS),
+}
 FILES: Mapping[Kind, Files] = {
     Kind.SNP: AMD,
     Kind.SGX: INTEL,
@@ -51,6 +59,7 @@ FILES: Mapping[Kind, Files] = {
     Kind.TPM: TPM,
     Kind.AZ_SNP_VTPM: AMD,
     Kind.AZ_TDX_VTPM: INTEL,
+    Kind.NVIDIA: NVIDIA,
 }
 
 
@@ -61,6 +70,16 @@ class Piece:
     file: str
     size: int
     ends: datetime | None
+
+
+def files_of(kind: Kind, index: int = 0) -> Files:
+    """The files of one piece of evidence."""
+    return numbered(FILES.get(kind, {}), index)
+
+
+def numbered(files: Files, index: int) -> Files:
+    """The same with a device's number in their names."""
+    return {name.format(index=index): place for name, place in files.items()}
 
 
 def read_folder(folder: Path, files: Files) -> Mapping[str, bytes]:
@@ -74,7 +93,7 @@ def read_folder(folder: Path, files: Files) -> Mapping[str, bytes]:
     return {role: _read(folder / name, limit) for name, (role, limit) in files.items() if (folder / name).exists()}
 
 
-def write_folder(folder: Path, kind: Kind, items: Mapping[str, bytes]) -> tuple[Piece, ...]:
+def write_folder(folder: Path, kind: Kind, items: Mapping[str, bytes], *, index: int = 0) -> tuple[Piece, ...]:
     """Each item under its name, written whole beside the old one and then put in its place. Items without a name are left out.
 
     Raises:
@@ -83,7 +102,7 @@ def write_folder(folder: Path, kind: Kind, items: Mapping[str, bytes]) -> tuple[
     pieces = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, (role, _) in FILES.get(kind, {}).items():
+        for name, (role, _) in files_of(kind, index).items():
             if role in items:
                 new = folder / f".{name}.new"
                 new.write_bytes(items[role])
@@ -96,7 +115,7 @@ def write_folder(folder: Path, kind: Kind, items: Mapping[str, bytes]) -> tuple[
 
 def pieces_of(folder: Path) -> tuple[Piece, ...]:
     """What a folder holds, of any kind. Raises as `read_folder`."""
-    known = {name: place for files in FILES.values() for name, place in files.items()}
+    known = {name: place for kind in FILES for index in range(MAX_GPUS) for name, place in files_of(kind, index).items()}
     found = [
         Piece(name, len(data), ends_of(role, data))
         for name, (role, limit) in known.items()
@@ -128,12 +147,12 @@ def completed(raw: bytes, *, folder: Path | None = None, collector: Collector | 
     added: dict[str, bytes] = {}
     for evidence in document.evidence:
         there = document.endorsements_of(evidence).items
-        own = NOTHING if folder is None else read_folder(folder, FILES.get(Kind(evidence.kind), {}))
+        own = NOTHING if folder is None else read_folder(folder, files_of(Kind(evidence.kind), evidence.index))
         asked = NOTHING if collector is None else _asked(collector, evidence, {**own, **there})
         for role, value in {**asked, **own}.items():
             name = collateral_name(evidence.kind, role, evidence.index)
             if role not in there and name is not None:
-                added[name] = added.get(name, b"") + value if role == "ocsp" else value
+                added[name] = value
     return add_collateral(document, added)
 
 

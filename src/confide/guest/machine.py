@@ -7,11 +7,24 @@ second. Left to others: finding them (`tee`, `gpus`), the pace (`quoter`), the d
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
 
 from confide.attest.binding import binding, gpu_nonce, join_device_evidence
+from confide.attest.evidence import Roots
+from confide.attest.roots import VENDOR_ROOTS
+from confide.codes import Code
+from confide.collateral.keeper import Keeper
+from confide.collateral.sources import keeper_of
+from confide.guest import GuestError
+from confide.guest.devices.checked import utc_now
+from confide.guest.gpus import NONE, open_gpus
 from confide.guest.quote import Quote, Tee
+from confide.guest.tee import SNP, TDX, TPM, detect
+
+WITH_TPM = (SNP, TDX)  # spec/07i-composite.md, COMP-1
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,46 @@ class Machine:
 
     def __repr__(self) -> str:
         return f"Machine({', '.join(map(repr, self.parts))})"
+
+
+def open_machine(
+    tee: str | None,
+    *,
+    gpus: str = NONE,
+    vtpm: bool = False,
+    software_digest: bytes,
+    root: Path = Path("/"),
+    collateral_dir: Path | None = None,
+    collateral_source: str = "",
+    roots: Roots = VENDOR_ROOTS,
+    now: Callable[[], datetime] = utc_now,
+) -> Machine:
+    """The machine that this process runs on, each part of it verified. May ask vendors' services.
+
+    Args:
+        tee, software_digest, root: as `tee.detect`.
+        gpus: as `gpus.open_gpus`.
+        vtpm: a quote of the cloud's TPM beside the TEE's evidence.
+        collateral_dir, collateral_source: of all parts.
+
+    Raises:
+        GuestError: what the parts raise; `guest.device` for a TPM beside a TEE of another kind than `WITH_TPM`.
+        MisuseError: `collateral.service`.
+    """
+
+    def keeper() -> Keeper | None:
+        return keeper_of(collateral_source, now=now)
+
+    def found(kind: str | None) -> Tee:
+        digest = software_digest
+        return detect(kind, software_digest=digest, root=root, collateral_dir=collateral_dir, keeper=keeper(), roots=roots, now=now)
+
+    own = found(tee)
+    if vtpm and own.kind not in WITH_TPM:
+        hint = "leave the setting vtpm out: the other kinds carry their TPM's quote, or have none"
+        raise GuestError(Code.GUEST_DEVICE, found=f"vtpm beside {own.kind}", wanted=" or ".join(WITH_TPM), hint=hint)
+    devices = open_gpus(gpus, collateral_dir=collateral_dir, keeper=keeper, roots=roots, now=now)
+    return Machine(own, tpm=found(TPM) if vtpm else None, gpus=devices)
 
 
 def _together(devices: Sequence[Tee], wanted: Sequence[bytes]) -> list[Quote]:

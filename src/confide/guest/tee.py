@@ -9,7 +9,6 @@ false vendor (`confide-sim`).
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,15 +16,15 @@ from confide.attest.evidence import Roots
 from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
 from confide.collateral.keeper import Keeper
-from confide.guest import GuestError
+from confide.guest import GuestError, gpus
 from confide.guest.devices.azure import AzureSnpSource, AzureTdxSource
-from confide.guest.devices.checked import CheckedTee, open_checked, utc_now
+from confide.guest.devices.checked import open_checked, utc_now
 from confide.guest.devices.intel import TDX_PROVIDER, GramineSource, TdxSource
 from confide.guest.devices.nitro import NsmSource
 from confide.guest.devices.platforms import PLATFORMS
 from confide.guest.devices.sev_guest import SevGuest
 from confide.guest.devices.snp import SnpSource
-from confide.guest.devices.source import AnotherKindError, Source
+from confide.guest.devices.source import AnotherKindError, Finding, Source
 from confide.guest.devices.tpm.nitro import NitroTpmSource
 from confide.guest.devices.tpm.source import TpmSource
 from confide.guest.devices.tsm import TsmReports
@@ -117,16 +116,6 @@ UNDRIVEN = {  # why, where there is more to say than that
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One interface that exists: whether this version can use it here, and if not, why."""
-
-    name: str
-    path: str
-    usable: bool
-    found: str
-
-
 def probe(root: Path = Path("/")) -> tuple[str, ...]:
     """The device interfaces that exist, by name. Existence only: nothing is opened."""
     return tuple(name for name, paths in DEVICES.items() if any((root / path).exists() for path in paths))
@@ -134,7 +123,8 @@ def probe(root: Path = Path("/")) -> tuple[str, ...]:
 
 def survey(root: Path = Path("/")) -> tuple[Finding, ...]:
     """Every interface that exists, tried as far as that asks no firmware for anything."""
-    return tuple(_finding(name, root) for name in probe(root))
+    found, devices = [_finding(name, root) for name in probe(root)], gpus.finding(root)
+    return tuple(found) if devices is None else (*found, devices)
 
 
 def detect(
@@ -175,18 +165,10 @@ def detect(
     return open_checked(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
 
 
-def open_found(
-    prefer: str | None,
-    *,
-    root: Path,
-    collateral_dir: Path | None,
-    keeper: Keeper | None,
-    roots: Roots,
-    now: Callable[[], datetime],
-) -> CheckedTee:
-    """The TEE that `detect` would choose, not yet asked for evidence: for showing what it gives, good or not."""
+def found_source(prefer: str | None, *, root: Path) -> Source:
+    """What `detect` would ask: for showing what it gives, good or not. Raises as `usable_source`, and `guest.unknown_tee`."""
     _wanted(prefer)
-    return CheckedTee(usable_source(root, prefer), roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
+    return usable_source(root, prefer)
 
 
 def usable_source(root: Path, prefer: str | None = AUTO) -> Source:

@@ -5,7 +5,7 @@
 2. A policy that names a TEE is never satisfied by a TPM alone: entries for both mean both.
 3. A policy with an entry for NVIDIA demands a device; devices are numbered from 0 without gaps, differ, and are those that the
    keyset names, in order.
-4. A quote's attestation key is the one that the keyset names.
+4. A quote's attestation key is the one that the keyset names, and where it names one there is a quote.
 
 Left to others: what each piece must look like (`attest`), and that all are bound to the keyset (`bound`).
 """
@@ -65,9 +65,13 @@ def wanted_pieces(policy: Policy, claims: Sequence[Claims], *, checks: Checks) -
 
 def named_keys(evidence: Sequence[Evidence], claims: Sequence[Claims], keyset: Keyset, *, checks: Checks) -> None:
     """The second half of rule 3, and rule 4: `verdict.devices`, `tpm.keyset`."""
+    named, quotes = keyset.tpm_ak_spki_sha256, 0
     for each in claims:
         if isinstance(each, TpmClaims) or (isinstance(each, AzureClaims) and each.attest is not None):
-            require_named(each.ak_spki_sha256, named=keyset.tpm_ak_spki_sha256, checks=checks)
+            require_named(each.ak_spki_sha256, named=named, checks=checks)
+            quotes += 1
+    if named is not None and not quotes:  # whoever carries documents could take it out otherwise
+        checks.require(False, Code.TPM_KEYSET, "quote of the TPM", found="none", wanted=f"one by {named.hex()}")
     pairs = zip(evidence, claims, strict=True)
     devices = sorted((part.index, each.leaf_key_sha256) for part, each in pairs if isinstance(each, NvidiaClaims))
     if not devices and not keyset.gpu_leaf_key_sha256:

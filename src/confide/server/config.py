@@ -140,6 +140,13 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = ""
     owner_workers: Annotated[int, Meta(ge=1, le=256, description="Engine processes for each owner who has a package loaded")] = 1
     tee: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}\Z", description="`auto`, a kind of TEE, or `simulated`")] = "auto"
+    gpus: Annotated[
+        str,
+        Meta(pattern=r"^(none|nvidia)\Z", description="GPUs whose evidence stands beside the TEE's: `none`, or all of `nvidia`"),
+    ] = "none"
+    vtpm: Annotated[bool, Meta(description="Whether a quote of the cloud's TPM stands beside that of a SEV-SNP guest or a TD")] = (
+        False
+    )
     active_seconds: Annotated[int, Meta(ge=1, le=604_800, description="How long content keys are served before others follow")] = (
         3600
     )

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from confide.attest.keyset import Isolation, Keyset
 from confide.attest.publickeys import parse_key_text
-from confide.collateral.sources import keeper_of
 from confide.engine.package import Package, open_package
 from confide.engine.pool import Pool
 from confide.guest.admissions import Admissions
@@ -30,11 +29,11 @@ from confide.guest.epoch import Lifetimes
 from confide.guest.epochs import Epochs
 from confide.guest.keys import NodeKeys
 from confide.guest.keysets import Boot
-from confide.guest.machine import Machine
+from confide.guest.machine import Machine, open_machine
 from confide.guest.quoter import Quoter
 from confide.guest.renewal import Renewal
 from confide.guest.software import software_digest
-from confide.guest.tee import Tee, detect
+from confide.guest.tee import Tee
 from confide.seal.keystore import KeyStore
 from confide.seal.ohttp import Gateway
 from confide.seal.padding import bucket
@@ -193,8 +192,14 @@ async def prepare_node(
 
 def _machine(config: NodeConfig, software: bytes) -> Machine:
     """May ask a vendor's service."""
-    keeper = keeper_of(config.collateral_source, now=utc_now)
-    return Machine(detect(config.tee, software_digest=software, collateral_dir=_folder(config.collateral_dir), keeper=keeper))
+    return open_machine(
+        config.tee,
+        gpus=config.gpus,
+        vtpm=config.vtpm,
+        software_digest=software,
+        collateral_dir=_folder(config.collateral_dir),
+        collateral_source=config.collateral_source,
+    )
 
 
 def _whole(tee: Tee | Machine) -> Machine:

@@ -20,6 +20,7 @@ from confide.attest.claims import Claims
 from confide.attest.evidence import Evidence, Roots
 from confide.attest.x509 import Revocation
 from confide.codes import Code
+from confide.collateral.files import numbered
 from confide.collateral.keeper import Keeper
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
@@ -27,7 +28,7 @@ from confide.guest import GuestError
 from confide.guest.devices.collateral import Collateral, read_folder
 from confide.guest.devices.platforms import Platform, platform_of
 from confide.guest.devices.source import Source
-from confide.guest.quote import REPORT_DATA_SIZE, Quote
+from confide.guest.quote import Quote
 
 log = logging.getLogger("confide.guest")
 SOON = timedelta(days=3)
@@ -58,14 +59,16 @@ class CheckedTee:
         collateral_dir: Path | None = None,
         keeper: Keeper | None = None,
         now: Callable[[], datetime] = utc_now,
+        index: int = 0,
     ) -> None:
         self._source, self._roots, self._folder, self._now = source, roots, collateral_dir, now
-        self._keeper = keeper
+        self._keeper, self._index = keeper, index
         self._last: tuple[Evidence, Mapping[str, bytes]] | None = None
         self.kind = source.kind.value
         self.simulated = False
         self.attestation_key_sha256: bytes | None = None
         self.platform_id = ""
+        self.warnings: tuple[str, ...] = ()
 
     @property
     def interface(self) -> str:
@@ -83,11 +86,11 @@ class CheckedTee:
         Raises:
             GuestError: `guest.quote`, `guest.certificates`, `guest.collateral`, or `guest.self_check` with the verifier's code.
         """
-        wanted = secrets.token_bytes(REPORT_DATA_SIZE) if report_data is None else report_data
+        wanted = secrets.token_bytes(self.platform.asked) if report_data is None else report_data
         carried = carried_by(self._source.kind, wanted)
         raw = self._source.read(carried)
-        own = read_folder(self._folder, self.platform.files)
-        evidence = Evidence(self.kind, raw.evidence)
+        own = read_folder(self._folder, numbered(self.platform.files, self._index))
+        evidence = Evidence(self.kind, raw.evidence, self._index)
         self._last = evidence, {**own, **raw.endorsements}
         asked = None if self._keeper is None else self._keeper.kept
         collateral = Collateral(raw.endorsements, own, self._folder, asked)
@@ -100,6 +103,8 @@ class CheckedTee:
             raise _refused(error, collateral) from None
         if not hmac.compare_digest(claims.report_data, carried):
             raise GuestError(Code.GUEST_QUOTE, found="evidence over other bytes", wanted="over those that were given")
+        if self.attestation_key_sha256 not in {None, claims.bound_key_sha256}:
+            raise GuestError(Code.GUEST_QUOTE, found="another attestation key", wanted="the one that this node began with")
         self.platform_id = claims.platform_id
         return Checked(Quote(evidence, collateral.endorsements, claims.not_after), claims, collateral)
 
@@ -109,8 +114,8 @@ class CheckedTee:
         if self._keeper is None or not self._keeper.due:
             return
         if self._last is None:
-            raw = self._source.read(carried_by(self._source.kind, secrets.token_bytes(REPORT_DATA_SIZE)))
-            self._last = Evidence(self.kind, raw.evidence), raw.endorsements
+            raw = self._source.read(carried_by(self._source.kind, secrets.token_bytes(self.platform.asked)))
+            self._last = Evidence(self.kind, raw.evidence, self._index), raw.endorsements
         self._keeper.endorsements(*self._last)
         failure = self._keeper.standing.failure
         if failure is not None:
@@ -147,6 +152,7 @@ def open_checked(
     collateral_dir: Path | None = None,
     keeper: Keeper | None = None,
     now: Callable[[], datetime] = utc_now,
+    index: int = 0,
 ) -> CheckedTee:
     """A TEE whose evidence verifies now. What no default policy would accept of its state is logged, not refused.
 
@@ -154,7 +160,7 @@ def open_checked(
         GuestError: `guest.device`, and as `CheckedTee.examine`.
     """
     source.check()
-    tee = CheckedTee(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
+    tee = CheckedTee(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now, index=index)
     tee.renew()
     claims = tee.examine().claims
     tee.simulated, tee.attestation_key_sha256 = claims.simulated, claims.bound_key_sha256
@@ -162,7 +168,8 @@ def open_checked(
     log.info("evidence of %s through %s, good until %s", tee.platform.title, source.name, ends)
     if tee.platform.lasting and keeper is None and claims.not_after - now() < SOON:
         log.warning("certificates or revocation lists end at %s: give newer ones in collateral_dir", ends)
-    for error in unacceptable(claims):
+    tee.warnings = unacceptable(claims)
+    for error in tee.warnings:
         log.warning("policies refuse this guest unless they say otherwise: %s", error)
     return tee
 

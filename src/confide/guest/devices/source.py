@@ -25,6 +25,16 @@ class Raw:
     endorsements: Mapping[str, bytes] = field(repr=False, default_factory=lambda: NOTHING)
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One interface that exists: whether this version can use it here, and if not, why."""
+
+    name: str
+    path: str
+    usable: bool
+    found: str
+
+
 class Source(Protocol):
     """One interface to whatever signs for this process."""
 
@@ -35,7 +45,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """As in `guest.tee.DEVICES`."""
+        """As in `guest.tee.DEVICES`, or `nvml`."""
         ...
 
     def check(self) -> None:
