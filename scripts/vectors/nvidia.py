@@ -9,7 +9,7 @@ from cryptography.x509 import ReasonFlags, ocsp
 
 from confide.codes import Code
 from confide.formats.fields import format_time
-from confide_sim import aws, intel, nvidia, nvidia_rim, nvidia_spdm, x509
+from confide_sim import aws, der, intel, nvidia, nvidia_rim, nvidia_spdm, x509
 from confide_sim.nvidia import FalseGpu
 from scripts.vectors._cases import accept, reject
 from scripts.vectors.tpm import slug
@@ -104,6 +104,16 @@ def long_chain() -> dict[str, Any]:
     return {**given(), "endorsements": {"cert-chain": intel.pem(*[leaf] * 4, *rest).decode()}}
 
 
+SIGNS_OCSP = der.extension("2.5.29.37", der.seq(der.oid("1.3.6.1.5.5.7.3.9")))  # extendedKeyUsage, id-kp-OCSPSigning
+
+
+def by(**overrides: Any) -> Made:
+    """Statuses, one of them by a responder of the issuer's."""
+    return lambda: given(
+        responses=GPU.ocsp(which=(1, 3)) + GPU.ocsp(which=(2,), responder=nvidia.responder("responder", **overrides))
+    )
+
+
 HEAD, TAIL = nvidia_rim.body("1.0", "GH100", [])
 GENUINE: list[tuple[str, str, Made]] = [
     ("a gpu", "NV-1 NV-2 NV-3 NV-4 NV-5 NV-8 NV-9", plain(given())),
@@ -114,7 +124,7 @@ GENUINE: list[tuple[str, str, Made]] = [
     (
         "a responder of the issuer",
         "NV-6",
-        lambda: given(responses=GPU.ocsp(which=(1, 3)) + GPU.ocsp(which=(2,), responder=nvidia.responder("responder"))),
+        by(),
     ),
     (
         "a manifest that does not hold",
@@ -158,10 +168,12 @@ LIES: list[tuple[str, str, Code, Made]] = [
         "a responder for other purposes",
         "NV-6",
         Code.NVIDIA_OCSP,
-        lambda: given(
-            responses=GPU.ocsp(which=(1, 3)) + GPU.ocsp(which=(2,), responder=nvidia.responder("responder", extended=False))
-        ),
+        by(extended=False),
     ),
+    ("a responder whose certificate ended", "NV-6", Code.NVIDIA_OCSP_STALE, by(not_after=NOW - DAY)),
+    ("a responder of tomorrow", "NV-6", Code.NVIDIA_OCSP_STALE, by(not_before=NOW + DAY)),
+    ("a responder certified with SHA-256", "NV-6", Code.NVIDIA_OCSP, by(algorithm=aws.ecdsa("sha256"))),
+    ("a responder that is an authority", "NV-6", Code.NVIDIA_OCSP, by(extensions=(*aws.authority(), SIGNS_OCSP))),
     ("revoked", "NV-7", Code.NVIDIA_REVOKED, told(state=REVOKED)),
     (
         "revoked in an old response",

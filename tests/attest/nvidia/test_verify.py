@@ -1,5 +1,6 @@
 """Is a device's report genuine? Each thing that lies is refused, by its own code."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -209,11 +210,28 @@ def unused_bit() -> bytes:
     return whole[:at] + b"\x01" + whole[at + 1 :]
 
 
-def by(**overrides: Any) -> bytes:
+def by(*, state: ocsp.OCSPCertStatus = ocsp.OCSPCertStatus.GOOD, **overrides: Any) -> bytes:
     """The provisioner's status, by a responder of the identity CA."""
-    return gpu().ocsp(which=(2,), responder=nvidia.responder("responder", **overrides))
+    return gpu().ocsp(which=(2,), state=state, responder=nvidia.responder("responder", **overrides))
 
 
+def beside(response: bytes) -> dict[str, bytes]:
+    """Good statuses of all but the provisioner."""
+    return {"ocsp": gpu().ocsp(which=(1, 3)) + response + gpu().rim_ocsp()}
+
+
+SIGNS_OCSP = der.extension("2.5.29.37", der.seq(der.oid("1.3.6.1.5.5.7.3.9")))
+RESPONDERS: dict[str, dict[str, Any]] = {
+    "by a responder for other purposes": {"extended": False},
+    "by a responder that somebody certified": {"key": OTHER},
+    "by a responder of another issuer": {"issuer": nvidia.name("somebody")},
+    "by a responder certified with SHA-256": {"algorithm": aws.ecdsa("sha256")},
+    "by a responder that is an authority": {"extensions": (*aws.authority(), SIGNS_OCSP)},
+    "by a responder that may not sign": {"extensions": (x509.key_usage(cert_sign=True), SIGNS_OCSP)},
+    "by a responder with an unknown critical extension": {
+        "extensions": (*aws.end_entity(), SIGNS_OCSP, der.extension("1.2.3.4", der.null(), critical=True))
+    },
+}
 STATUSES: dict[str, tuple[Code, dict[str, Any]]] = {
     "revoked": (Code.NVIDIA_REVOKED, told(state=REVOKED)),
     "revoked for a reason": (Code.NVIDIA_REVOKED, told(state=REVOKED, reason=ReasonFlags.key_compromise)),
@@ -234,17 +252,13 @@ STATUSES: dict[str, tuple[Code, dict[str, Any]]] = {
     "one that is missing": (Code.NVIDIA_OCSP, told(which=(1, 3))),
     "with another signature": (
         Code.NVIDIA_OCSP,
-        {"ocsp": gpu().ocsp(which=(1, 3)) + flipped(gpu().ocsp(which=(2,))) + gpu().rim_ocsp()},
+        beside(flipped(gpu().ocsp(which=(2,)))),
     ),
-    "with unused bits in a signature": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp(which=(1, 3)) + unused_bit() + gpu().rim_ocsp()}),
-    "by a responder for other purposes": (
-        Code.NVIDIA_OCSP,
-        {"ocsp": gpu().ocsp(which=(1, 3)) + by(extended=False) + gpu().rim_ocsp()},
-    ),
-    "by a responder that somebody certified": (
-        Code.NVIDIA_OCSP,
-        {"ocsp": gpu().ocsp(which=(1, 3)) + by(key=OTHER) + gpu().rim_ocsp()},
-    ),
+    "with unused bits in a signature": (Code.NVIDIA_OCSP, beside(unused_bit())),
+    **{name: (Code.NVIDIA_OCSP, beside(by(**lie))) for name, lie in RESPONDERS.items()},
+    "by a responder whose certificate ended": (Code.NVIDIA_OCSP_STALE, beside(by(not_after=NOW - DAY))),
+    "by a responder of tomorrow": (Code.NVIDIA_OCSP_STALE, beside(by(not_before=NOW + DAY))),
+    "revoked, by a responder whose certificate ended": (Code.NVIDIA_REVOKED, beside(by(not_after=NOW - DAY, state=REVOKED))),
     "none": (Code.NVIDIA_OCSP, {"ocsp": None}),
     "garbage": (Code.NVIDIA_OCSP, {"ocsp": b"garbage"}),
     "cut short": (Code.NVIDIA_OCSP, {"ocsp": gpu().ocsp()[:-1]}),
@@ -270,7 +284,9 @@ def test_an_age_that_the_caller_wants_counts_for_statuses_too() -> None:
 
 
 def test_a_responder_that_the_issuer_certified_may_answer() -> None:
-    assert genuine(endorsements={"ocsp": gpu().ocsp(which=(1, 3)) + by() + gpu().rim_ocsp()}).not_after == NOW + DAY
+    assert genuine(endorsements=beside(by())).not_after == NOW + DAY
+    soon = timedelta(hours=1)
+    assert genuine(endorsements=beside(by(not_after=NOW + soon))).not_after == NOW + soon
 
 
 def test_responses_may_come_as_lines_of_base_64() -> None:

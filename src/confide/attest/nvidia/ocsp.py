@@ -17,17 +17,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, Hash, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound, ReasonFlags, ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from confide.attest import x509
 from confide.attest.checks import Checks
 from confide.attest.x509 import UNREADABLE, Certificate, Revocation, extensions_of
 from confide.codes import Code
-from confide.errors import CollateralError, EvidenceError
+from confide.errors import CollateralError, ConfideError, EvidenceError
 from confide.formats.fields import format_time
 
 MAX_RESPONSES = 32
 MAX_BYTES = 256 << 10
+KNOWN = frozenset({ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.OCSP_NO_CHECK})  # critical ones that a responder may have
 STRONG = (SHA256, SHA384, SHA512)  # what may sign a response; a CertID may be hashed with less, nothing hangs on it
 
 
@@ -107,17 +108,19 @@ def check_status(
         EvidenceError: `nvidia.revoked`.
         CollateralError: `nvidia.ocsp`, `nvidia.ocsp_stale` where a status is required.
     """
-    about = [each for each in responses if _about(each, certificate, issuer) and _authorised(each, issuer)]
+    about = _by_whom(responses, certificate, issuer)
     hold = False
-    for response in about:
+    for response, _ in about:  # whoever was certified to answer, then or now
         if response.status is ocsp.OCSPCertStatus.REVOKED and _before(response, now):
             hold = hold or response.on_hold
             if not response.on_hold:
                 raise EvidenceError(Code.NVIDIA_REVOKED, found=f"{title} revoked", wanted="not revoked")
-    holding = [each for each in about if _says(each, now) and _holds(each, now, revocation)]
-    if holding:
+    ends = [
+        _end(response, signer) for response, signer in about if _says(response, now) and _holds(response, signer, now, revocation)
+    ]
+    if ends:
         checks.require(True, Code.NVIDIA_REVOKED, f"{title} revocation", found="on hold" if hold else "good", wanted="not revoked")
-        return hold, max(each.next_update or now for each in holding)
+        return hold, max(ends)
     if revocation.required:
         code = Code.NVIDIA_OCSP_STALE if about else Code.NVIDIA_OCSP
         found = _newest(about) if about else "no response"
@@ -159,19 +162,27 @@ def _about(response: Response, certificate: Certificate, issuer: Certificate) ->
     return True
 
 
-def _authorised(response: Response, issuer: Certificate) -> bool:
-    """Signed by the issuer, or by a certificate of the issuer's for OCSP signing."""
-    signers = [issuer, *(each for each in response.certificates if _is_responder(each, issuer))]
-    return any(_signed(response, signer) for signer in signers)
+def _by_whom(responses: Sequence[Response], certificate: Certificate, issuer: Certificate) -> list[tuple[Response, Certificate]]:
+    """Responses about the certificate, each with who signed it: the issuer, or whom the issuer certified for OCSP signing."""
+    found = []
+    for response in responses:
+        if _about(response, certificate, issuer):
+            signers = (issuer, *(each for each in response.certificates if _is_responder(each, issuer)))
+            signer = next((each for each in signers if _signed(response, each)), None)
+            found += [] if signer is None else [(response, signer)]
+    return found
 
 
 def _is_responder(certificate: Certificate, issuer: Certificate) -> bool:
+    """RFC 6960 section 4.2.2.2: issued by the authority itself, for id-kp-OCSPSigning; by the rules of every end entity here."""
+    trial = Checks()
     try:
+        x509.check_end_entity(certificate, title="responder", checks=trial, known=KNOWN)
+        x509.check_link(certificate, issuer, title="responder", checks=trial, algorithms=x509.P384)
         usage = extensions_of(certificate).get_extension_for_class(ExtendedKeyUsage).value
-    except (ExtensionNotFound, *UNREADABLE):
+    except (ConfideError, ExtensionNotFound, *UNREADABLE):
         return False
-    allowed = ExtendedKeyUsageOID.OCSP_SIGNING in usage
-    return allowed and x509.names(certificate).issuer == x509.names(issuer).subject and x509.signed_by(certificate, issuer)
+    return ExtendedKeyUsageOID.OCSP_SIGNING in usage
 
 
 def _signed(response: Response, signer: Certificate) -> bool:
@@ -200,18 +211,23 @@ def _before(response: Response, now: datetime) -> bool:
     return response.revoked_at is None or response.revoked_at <= now
 
 
-def _holds(response: Response, now: datetime, revocation: Revocation) -> bool:
-    """thisUpdate <= now <= nextUpdate, and no older than is wanted."""
-    start, end = response.this_update, response.next_update
-    young = revocation.max_age is None or now - start <= revocation.max_age
-    return start <= now and end is not None and now <= end and young
+def _holds(response: Response, signer: Certificate, now: datetime, revocation: Revocation) -> bool:
+    """thisUpdate <= now <= nextUpdate, no older than is wanted; its signer's certificate holds too (RFC 6960 section 4.2.2.2)."""
+    young = revocation.max_age is None or now - response.this_update <= revocation.max_age
+    valid = signer.not_valid_before_utc <= now <= signer.not_valid_after_utc
+    return response.this_update <= now and response.next_update is not None and now <= response.next_update and young and valid
 
 
-def _newest(responses: Sequence[Response]) -> str:
-    """The window of the one that was made last."""
-    last = max(responses, key=lambda each: each.this_update)
+def _end(response: Response, signer: Certificate) -> datetime:
+    """Until when it holds; one without nextUpdate holds at no time."""
+    return min(response.next_update or response.this_update, signer.not_valid_after_utc)
+
+
+def _newest(about: Sequence[tuple[Response, Certificate]]) -> str:
+    """The window of the one that was made last, and when its signer's certificate ends."""
+    last, signer = max(about, key=lambda pair: pair[0].this_update)
     end = "without a nextUpdate" if last.next_update is None else f"to {format_time(last.next_update)}"
-    return f"one from {format_time(last.this_update)} {end}"
+    return f"one from {format_time(last.this_update)} {end}, its signer until {format_time(signer.not_valid_after_utc)}"
 
 
 def _malformed(found: str, wanted: str) -> CollateralError:
