@@ -22,6 +22,7 @@ from confide.errors import ConfideError
 MAX_SIZE = 1 << 17  # bytes of a changed input
 MAX_KEPT = 2000
 SLOW = 2.0  # seconds of CPU for one input
+WATCHED = 1000  # runs
 NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, (1 << 63) - 1, (1 << 64) - 1)
 WORDS = (
     b"",
@@ -56,8 +57,15 @@ class Outcome:
     failures: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # place to what happened, and the input
 
 
-def fuzz(target: Target, *, seed: int = 0, runs: int | None = None, seconds: float | None = None) -> Outcome:
-    """Until so many runs are done or so much time is over."""
+def fuzz(
+    target: Target,
+    *,
+    seed: int = 0,
+    runs: int | None = None,
+    seconds: float | None = None,
+    watch: Callable[[Outcome], object] = lambda _: None,
+) -> Outcome:
+    """Until so many runs are done or so much time is over; `watch` sees what there is every `WATCHED` runs."""
     rng, outcome = random.Random(seed), Outcome()
     corpus = {role: [data] for role, data in target.items.items()}
     ends = None if seconds is None else time.monotonic() + seconds
@@ -69,6 +77,8 @@ def fuzz(target: Target, *, seed: int = 0, runs: int | None = None, seconds: flo
             _run(target, {**target.items, role: changed}, role, changed, outcome)
             if len(reached) > before and len(corpus[role]) < MAX_KEPT:
                 corpus[role].append(changed)
+            if outcome.runs % WATCHED == 0:
+                watch(outcome)
         outcome.lines = len(reached)
     outcome.kept = sum(map(len, corpus.values())) - len(corpus)
     return outcome

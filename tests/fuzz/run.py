@@ -7,14 +7,11 @@ told with its place, and the input is written to `--into`. Exit status 1 if anyt
 import argparse
 import hashlib
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fuzz.fuzzing import Outcome, fuzz
 from tests.fuzz.targets import TARGETS
-
-STEP = 15.0  # seconds between two signs of life
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,24 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _session(name: str, seconds: float, seed: int) -> Outcome:
-    """In steps, so that a long one shows that it lives; each step goes on with another seed."""
-    target, ends, whole = TARGETS[name](), time.monotonic() + seconds, Outcome()
-    step = 0
-    while (left := ends - time.monotonic()) > 0:
-        found = fuzz(target, seed=seed * 1_000_003 + step, seconds=min(left, STEP))
-        whole.runs += found.runs
-        whole.believed += found.believed
-        whole.refused += found.refused
-        whole.kept += found.kept
-        whole.lines = max(whole.lines, found.lines)
-        whole.slowest = max(whole.slowest, found.slowest)
-        whole.failures |= found.failures
-        step += 1
-        if sys.stderr.isatty():
-            print(f"\r{name}: {whole.runs:,} runs, {len(whole.failures)} failures", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    return whole
+    """One session, so that what was kept is changed on to its end; at a terminal a long one shows that it lives."""
+
+    def watch(outcome: Outcome) -> None:
+        print(f"\r{name}: {outcome.runs:,} runs, {len(outcome.failures)} failures", end="", file=sys.stderr, flush=True)
+
+    if not sys.stderr.isatty():
+        return fuzz(TARGETS[name](), seed=seed, seconds=seconds)
+    outcome = fuzz(TARGETS[name](), seed=seed, seconds=seconds, watch=watch)
+    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return outcome
 
 
 def as_text(name: str, outcome: Outcome) -> str:
