@@ -58,7 +58,7 @@ def test_configfs_comes_before_the_device(prefer: str | None) -> None:
         assert found(root, prefer) == "sev-guest"
 
 
-@pytest.mark.parametrize("tsm", [{"provider": None}, {"provider": "arm_cca_guest"}, {"mkdir_faults": [errno.EACCES]}], ids=str)
+@pytest.mark.parametrize("tsm", [{"provider": None}, {"provider": "another_guest"}, {"mkdir_faults": [errno.EACCES]}], ids=str)
 def test_the_device_is_used_where_configfs_cannot_be(tsm: dict[str, object]) -> None:
     guest = Machine()
     with sev_machine(SevDevice(guest), tsm=Tsm(guest, **tsm)) as root:  # type: ignore[arg-type]
@@ -72,10 +72,10 @@ def test_a_guest_below_level_0_is_asked_at_its_own_level() -> None:
 
 
 def test_reports_of_another_vendor_are_named_and_not_used() -> None:
-    with tsm_machine(Tsm(Machine(), provider="arm_cca_guest")) as root:
+    with tsm_machine(Tsm(Machine(), provider="another_guest")) as root:
         error = refusal(root)
     assert error.code is Code.GUEST_UNSUPPORTED_TEE
-    assert "'arm_cca_guest'" in error.found
+    assert "'another_guest'" in error.found
 
 
 def test_an_interface_that_cannot_be_used_says_why() -> None:

@@ -17,6 +17,7 @@ from confide.collateral.windows import windows
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.guest import GuestError
+from confide.guest.devices.cca import with_platform_key
 from confide.guest.devices.checked import Checked, CheckedTee, unacceptable, utc_now
 from confide.guest.devices.platforms import platform_of
 from confide.guest.devices.source import Finding, Source
@@ -86,7 +87,8 @@ def examine(
 
     def asked(source: Source, index: int = 0) -> Part:
         keeper = keeper_of(collateral_source, now=now)
-        tee = CheckedTee(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now, index=index)
+        pinned = with_platform_key(source.kind, roots, collateral_dir)
+        tee = CheckedTee(source, roots=pinned, collateral_dir=collateral_dir, keeper=keeper, now=now, index=index)
         tee.renew()
         checked = tee.examine()
         return Part(_facts(checked), unacceptable(checked.claims))

@@ -18,6 +18,7 @@ from confide.codes import Code
 from confide.collateral.keeper import Keeper
 from confide.guest import GuestError, gpus
 from confide.guest.devices.azure import AzureSnpSource, AzureTdxSource
+from confide.guest.devices.cca import CcaSource, with_platform_key
 from confide.guest.devices.checked import open_checked, utc_now
 from confide.guest.devices.intel import TDX_PROVIDER, GramineSource, TdxSource
 from confide.guest.devices.nitro import NsmSource
@@ -36,6 +37,7 @@ SIMULATED = "simulated"
 AUTO = "auto"
 SNP, TDX, SGX, NITRO, NITROTPM, TPM = "snp", "tdx", "sgx", "nitro", "nitrotpm", "tpm"
 AZ_SNP, AZ_TDX = "az-snp-vtpm", "az-tdx-vtpm"
+CCA = "cca"
 
 
 # Where each kind of device shows, in order of preference; relative to the root of the file system, so that tests can give one.
@@ -57,6 +59,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     AZ_TDX: ("tpm",),
     NITROTPM: ("nitrotpm",),
     TPM: ("tpm",),
+    CCA: ("configfs-tsm",),
 }
 NAMED_ONLY = frozenset({TPM, NITROTPM})  # the host makes it: nobody gets it who asked for a TEE
 HOST_MADE = frozenset(name for kind in NAMED_ONLY for name in KINDS[kind])  # interfaces; a paravisor's TPM shows as one of them too
@@ -99,6 +102,10 @@ def _tpm(path: Path, root: Path) -> Source:
     return TpmSource(path, root=root)
 
 
+def _cca_tsm(path: Path, _: Path) -> Source:
+    return CcaSource(path)
+
+
 # Kind and interface to what makes its source of the interface's path and the root; in the order in which `auto` tries them.
 DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (SNP, "configfs-tsm"): _snp_tsm,
@@ -110,6 +117,7 @@ DRIVEN: Mapping[tuple[str, str], Callable[[Path, Path], Source]] = {
     (AZ_TDX, "tpm"): _az_tdx,
     (NITROTPM, "nitrotpm"): _nitrotpm,
     (TPM, "tpm"): _tpm,
+    (CCA, "configfs-tsm"): _cca_tsm,
 }
 UNDRIVEN = {  # why, where there is more to say than that
     "tdx-guest": "gives reports that only this machine can check; quotes come through configfs-tsm (Linux 6.7)",
@@ -162,6 +170,7 @@ def detect(
             hint="run in a confidential VM, or ask for the simulated TEE by name: --tee simulated",
         )
     source = usable_source(root, prefer)
+    roots = with_platform_key(source.kind, roots, collateral_dir)
     return open_checked(source, roots=roots, collateral_dir=collateral_dir, keeper=keeper, now=now)
 
 
@@ -187,7 +196,8 @@ def usable_source(root: Path, prefer: str | None = AUTO) -> Source:
             continue
         return source
     if not probe(root):
-        hint = "in a SEV-SNP guest: modprobe sev-guest; in a TD: modprobe tdx-guest; mount -t configfs none /sys/kernel/config"
+        drivers = "in a SEV-SNP guest: modprobe sev-guest; in a TD: modprobe tdx-guest; in a realm: modprobe arm-cca-guest"
+        hint = f"{drivers}; mount -t configfs none /sys/kernel/config"
         paths = dict.fromkeys(f"/{DEVICES[name][0]}" for _, name in DRIVEN)
         raise GuestError(Code.GUEST_NO_TEE, found="no device", wanted=" or ".join(paths), hint=hint)
     told = [error for error in refusals if not isinstance(error, AnotherKindError)]

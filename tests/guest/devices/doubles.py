@@ -196,7 +196,7 @@ class Entry:
         self.privlevel = level
 
     def _made(self) -> tuple[bytes, bytes]:
-        if len(self.inblob) != 64:
+        if not self.tsm.least <= len(self.inblob) <= 64:
             raise RefusalError(errno.EINVAL)
         if self.made_at != self.written:
             try:
@@ -213,6 +213,7 @@ class Tsm:
 
     Attributes:
         provider: None: no guest driver is loaded.
+        least: bytes of `inblob` that the driver takes; 64 are the most.
         lose: how many writes the kernel does not take, and does not say so.
         before_generation: called before each read of `generation`: another user of the entry.
     """
@@ -221,6 +222,7 @@ class Tsm:
     provider: str | None = "sev_guest"
     auxblob: bool = True
     privlevel: bool = True
+    least: int = 64
     lose: int = 0
     hidden: tuple[str, ...] = ()
     generation: str = ""

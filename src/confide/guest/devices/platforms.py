@@ -1,6 +1,6 @@
 """What is particular to each kind of evidence that a node makes of itself: the operator's files, what must be there, what to show.
 
-Left to others: devices (`snp`, `intel`, `nitro`, `azure`, `tpm`, `gpu`), and checking (`checked`).
+Left to others: devices (`snp`, `intel`, `nitro`, `azure`, `tpm`, `cca`, `gpu`), and checking (`checked`).
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from confide.attest.constraints import Constraints
 from confide.attest.evidence import Evidence, Kind
 from confide.codes import Code
 from confide.guest import GuestError
-from confide.guest.devices import azure, gpu, intel, nitro, snp
+from confide.guest.devices import azure, cca, gpu, intel, nitro, snp
 from confide.guest.devices.tpm import nitro as nitrotpm
 from confide.guest.devices.tpm import source as tpm
 from confide.guest.quote import REPORT_DATA_SIZE
@@ -52,6 +52,7 @@ PLATFORMS: Mapping[Kind, Platform] = {
     Kind.AZ_SNP_VTPM: Platform("Azure on SEV-SNP", azure.SNP_FILES, azure.snp_missing, azure.open_snp, azure.facts),
     Kind.AZ_TDX_VTPM: Platform("Azure on TDX", azure.TDX_FILES, azure.tdx_missing, azure.open_tdx, azure.facts),
     Kind.TPM: Platform("a cloud's TPM", tpm.FILES, tpm.missing, tpm.open_constraints, tpm.facts),
+    Kind.CCA: Platform("Arm CCA", cca.FILES, cca.missing, cca.open_constraints, cca.facts, lasting=False),
     Kind.NVIDIA: Platform("NVIDIA GPU", gpu.FILES, gpu.missing, gpu.open_constraints, gpu.facts, asked=NONCE_SIZE),
 }
 

@@ -1,17 +1,18 @@
-"""Reports of SEV-SNP and quotes of TDX through configfs-tsm (Linux
+"""Reports of SEV-SNP, quotes of TDX and tokens of Arm CCA through configfs-tsm (Linux
 Documentation/ABI/testing/configfs-tsm-report, drivers/virt/coco).
 
 One report, in an entry of its own, so that users of the interface do not meet:
 
 1. make a directory; the kernel fills it with attributes
-2. `provider` says whose reports these are: `sev_guest`, `tdx_guest`
+2. `provider` says whose reports these are: `sev_guest`, `tdx_guest`, `arm_cca_guest`
 3. read `generation`; write `inblob` and, where there is one, `privlevel`, each once
 4. `generation` has grown by exactly these writes: nobody else wrote
 5. read `outblob` and `auxblob`; `generation` is still the same, so both belong to what was written
 6. remove the directory
 
 The kernel takes a binary attribute when the file is closed, and forgets the error then: steps 4 and 5 are how a lost write shows.
-Directories outlive processes, so those of ours that are old are removed. Left to others: what the blobs mean (`snp`, `intel`).
+Directories outlive processes, so those of ours that are old are removed. Left to others: what the blobs mean (`snp`, `intel`,
+`cca`).
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from confide.guest.devices.reports import DENIED, TRANSIENT, BusyError, RawRepor
 from confide.guest.devices.source import AnotherKindError
 
 SEV = "sev_guest"  # KBUILD_MODNAME of drivers/virt/coco/sev-guest
+CCA = "arm_cca_guest"  # of drivers/virt/coco/arm-cca-guest, since Linux 6.13
 PREFIX = "confide-"
 LEFTOVER_SECONDS = 600.0  # Linux gives a request up after 60
 MAX_BLOB = 32 << 10  # bytes; TSM_REPORT_OUTBLOB_MAX, include/linux/tsm.h
@@ -83,7 +85,7 @@ class TsmReports:
         try:
             yield entry
         except OSError as error:
-            raise _told(error) from None
+            raise _told(error, self._wanted) from None
         finally:
             with contextlib.suppress(OSError):  # removed as a leftover later
                 entry.rmdir()
@@ -167,19 +169,26 @@ def _blob(path: Path, *, optional: bool = False) -> bytes:
     return bytes(data)
 
 
-def _told(error: OSError) -> BusyError | GuestError:
+def _told(error: OSError, provider: str) -> BusyError | GuestError:
     if error.errno in TRANSIENT:
         return BusyError(f"busy ({errno.errorcode[error.errno]})")
     if error.errno == errno.ENOENT:
         return BusyError("the entry vanished")
     if error.errno in DENIED:
         return denied("configfs-tsm", error)
-    hint = _HINTS.get(error.errno or 0, "look at the kernel's log for the guest driver")
+    hint = {**_HINTS, **_HINTS_OF.get(provider, {})}.get(error.errno or 0, "look at the kernel's log for the guest driver")
     return failed("configfs-tsm", error, wanted="a report", hint=hint)
 
 
-_HINTS = {
-    errno.EINVAL: "the firmware takes no report at this privilege level: is the guest's VMPL another one?",
-    errno.ENOTTY: "the kernel has given up its key to the firmware after an error: start the guest anew",
-    errno.ETIMEDOUT: "the host throttles reports: ask its operator, or set limits.quote_interval_ms higher",
+_HINTS = {errno.ETIMEDOUT: "the host throttles reports: ask its operator, or set limits.quote_interval_ms higher"}
+_HINTS_OF: Mapping[str, Mapping[int, str]] = {
+    SEV: {
+        errno.EINVAL: "the firmware takes no report at this privilege level: is the guest's VMPL another one?",
+        errno.ENOTTY: "the kernel has given up its key to the firmware after an error: start the guest anew",
+    },
+    # arm_cca_report_new: EINVAL where RSI_ATTEST_TOKEN_INIT fails; ENXIO where it goes on with an error, or a granule is full
+    CCA: {
+        errno.EINVAL: "the realm management monitor starts no token: look at its log, or start the realm anew",
+        errno.ENXIO: "the monitor gives no whole token: its platform gives none, or one over 4096 bytes met an old driver",
+    },
 }
