@@ -58,7 +58,7 @@ def milliseconds(moment: datetime) -> int:
 
 WHOLE = HOSTS[NITRO].document(user_data=BINDING)
 GENUINE: list[tuple[str, str, dict[str, Any]]] = [
-    ("an enclave", "NIT-1 NIT-2 NIT-3 NIT-4 NIT-5 NIT-6 NIT-7 NIT-8 NIT-9 NIT-10 NIT-11", given()),
+    ("an enclave", "NIT-1 NIT-2 NIT-3 NIT-4 NIT-5 NIT-6 NIT-7 NIT-8 NIT-8a NIT-9 NIT-10 NIT-11", given()),
     ("an instance", "NIT-4 NIT-5", given(NITROTPM)),
     ("a tag", "NIT-2", said(tag=18)),
     ("no user data", "NIT-5", given(user_data=None)),
@@ -83,6 +83,7 @@ LIES: list[tuple[str, str, Code, dict[str, Any]]] = [
     ("no time", "NIT-5", Code.NITRO_DOCUMENT, given(timestamp=0)),
     ("user data of 1025 bytes", "NIT-5", Code.NITRO_DOCUMENT, given(user_data=bytes(1025))),
     ("no certificates", "NIT-5", Code.NITRO_DOCUMENT, given(cabundle=[])),
+    ("a root twice", "NIT-8a", Code.X509_REPEATED, given(cabundle=[aws.root_certificate(), *HOSTS[NITRO].bundle()])),
     ("SHA256", "NIT-6", Code.NITRO_DIGEST, given(digest="SHA256")),
     ("another root", "NIT-7", Code.X509_ROOT, given(root=aws.issue("another", "another", "another", signer="another"))),
     ("a bundle without its root", "NIT-7", Code.X509_ROOT, given(cabundle=HOSTS[NITRO].bundle()[1:])),

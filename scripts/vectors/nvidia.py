@@ -98,10 +98,10 @@ def block_lies(**lies: Any) -> list[bytes]:
     return [BLOCKS[0], nvidia_spdm.block(2, SHORT[2], **lies), *BLOCKS[2:]]
 
 
-def long_chain() -> dict[str, Any]:
-    """A leaf four times."""
+def leaves(count: int) -> dict[str, Any]:
+    """A leaf so many times."""
     leaf, *rest = GPU.certificates()
-    return {**given(), "endorsements": {"cert-chain": intel.pem(*[leaf] * 4, *rest).decode()}}
+    return {**given(), "endorsements": {"cert-chain": intel.pem(*[leaf] * count, *rest).decode()}}
 
 
 SIGNS_OCSP = der.extension("2.5.29.37", der.seq(der.oid("1.3.6.1.5.5.7.3.9")))  # extendedKeyUsage, id-kp-OCSPSigning
@@ -146,7 +146,8 @@ LIES: list[tuple[str, str, Code, Made]] = [
     ("opaque data twice", "NV-2", Code.NVIDIA_SPDM, plain(given(data=nvidia_spdm.opaque({3: b"1"}) * 2))),
     ("no chain", "NV-3", Code.X509_MISSING, plain({**given(), "endorsements": {}})),
     ("a chain of another root", "NV-3", Code.X509_ROOT, plain({**given(), "roots": ROOTS[::-1]})),
-    ("a chain that is too long", "NV-3", Code.NVIDIA_CHAIN, plain(long_chain())),
+    ("a chain that is too long", "NV-3", Code.NVIDIA_CHAIN, plain(leaves(4))),
+    ("a leaf twice", "NV-3", Code.X509_REPEATED, plain(leaves(2))),
     ("an authority that may not sign", "NV-4", Code.X509_KEY_USAGE, plain(given(chain={"identity": {"extensions": MAY_NOT_SIGN}}))),
     ("no authority", "NV-4", Code.X509_BASIC_CONSTRAINTS, plain(given(chain={"identity": {"extensions": aws.end_entity()}}))),
     (

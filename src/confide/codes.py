@@ -80,6 +80,7 @@ class Code(Enum):
     X509_TOO_LARGE = ("x509.too_large", Exit.COLLATERAL, Remedy.UPDATE, "a certificate or revocation list exceeds its bound")
     X509_MISSING = ("x509.missing", Exit.COLLATERAL, Remedy.UPDATE, "a certificate of the vendor's chain is missing")
     X509_ROOT = ("x509.root", Exit.EVIDENCE, Remedy.STOP, "the chain does not end in a pinned vendor root")
+    X509_REPEATED = ("x509.repeated", Exit.EVIDENCE, Remedy.STOP, "a certificate occurs twice in a chain")
     X509_ISSUER = (
         "x509.issuer",
         Exit.EVIDENCE,

@@ -14,7 +14,7 @@ import functools
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -180,7 +180,7 @@ def _texts(issuer: x509.Name, subject: x509.Name) -> tuple[str, str, str, str]:
 @functools.lru_cache(maxsize=256)
 def _text(name: x509.Name) -> tuple[str, str]:
     """RFC 4514 and the common name. An issuer's is a subject's elsewhere in the chain."""
-    return printable(name.rfc4514_string()), _common_name(name)
+    return printable(name.rfc4514_string()) or "an empty name", _common_name(name)
 
 
 def common_name(certificate: Certificate) -> str:
@@ -222,6 +222,13 @@ def require_clock(now: datetime) -> None:
     """Refuse a naive clock: it would be compared as local time."""
     if now.tzinfo is None or now.utcoffset() is None:
         raise MisuseError(Code.EVIDENCE_CLOCK, found="a naive datetime", wanted="a datetime with a time zone")
+
+
+def check_distinct(chain: Sequence[Certificate], *, title: str, checks: Checks) -> None:
+    """RFC 5280 section 6.1: a certificate does not appear more than once in a path."""
+    repeated = next((names(each).subject_text for place, each in enumerate(chain) if each in chain[:place]), None)
+    found = f"{repeated} twice" if repeated is not None else f"{len(chain)} different ones"
+    checks.require(repeated is None, Code.X509_REPEATED, f"{title} chain", found=found, wanted="each certificate once")
 
 
 def check_window(certificate: Certificate, *, now: datetime, title: str, checks: Checks) -> None:

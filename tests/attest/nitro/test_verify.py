@@ -122,7 +122,7 @@ def test_order_and_completeness_of_the_bundle_count() -> None:
         (bundle[1:], Code.X509_ROOT),
         ([bundle[0], bundle[2], bundle[3]], Code.X509_ISSUER),
         (bundle[:-1], Code.X509_ISSUER),
-        ([*bundle, bundle[-1]], Code.X509_BASIC_CONSTRAINTS),
+        ([*bundle, bundle[-1]], Code.X509_REPEATED),
     ):
         with refused(code):
             genuine(cabundle=wrong)

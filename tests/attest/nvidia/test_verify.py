@@ -137,7 +137,7 @@ def test_order_and_completeness_of_the_chain_count() -> None:
         (certificates[::-1], Code.X509_ROOT),
         (certificates[:2], Code.X509_ROOT),
         ([certificates[0], *certificates[2:]], Code.X509_ISSUER),
-        ([*certificates[:2], certificates[1], *certificates[2:]], Code.X509_ISSUER),
+        ([*certificates[:2], certificates[1], *certificates[2:]], Code.X509_REPEATED),
         ([*certificates[:1] * 4, *certificates[1:]], Code.NVIDIA_CHAIN),
     ):
         with refused(code):

@@ -87,6 +87,7 @@ def _chain(document: AttestationDocument, roots: Roots, checks: Checks) -> tuple
     if root is None:
         raise EvidenceError(Code.X509_ROOT, found=x509.names(bundle[0]).subject_text, wanted=f"a pinned root: {names}")
     checks.require(True, Code.X509_ROOT, "root", found=x509.names(bundle[0]).subject_text, wanted=names)
+    x509.check_distinct((*bundle, leaf), title="document", checks=checks)
     for depth, certificate in enumerate(bundle):
         title = "root" if depth == 0 else f"intermediate {depth}"
         x509.check_authority(certificate, path_length=None, crl_sign=False, title=title, checks=checks)

@@ -80,6 +80,7 @@ def _chain(given: tuple[Certificate, ...], title: str, roots: Roots, checks: Che
     if chain[-1] not in pinned:
         raise EvidenceError(Code.X509_ROOT, found=x509.names(given[-1]).issuer_text, wanted="NVIDIA's pinned root of manifests")
     checks.require(True, Code.X509_ROOT, f"{title} root", found=x509.common_name(chain[-1]), wanted="pinned")
+    x509.check_distinct(chain, title=title, checks=checks)
     x509.check_end_entity(chain[0], title=f"{title} signer", checks=checks)
     for depth, certificate in enumerate(chain[1:]):
         name = f"{title} authority {depth + 1}"

@@ -126,6 +126,7 @@ def _chain(given: tuple[Certificate, ...], roots: Roots, checks: Checks) -> _Cha
     checks.require(True, Code.X509_ROOT, "device root", found=root.name, wanted=names)
     if not MIN_CHAIN <= len(anchored) <= MAX_CHAIN:
         raise EvidenceError(Code.NVIDIA_CHAIN, found=f"{len(anchored)} certificates", wanted=f"{MIN_CHAIN} to {MAX_CHAIN}")
+    x509.check_distinct(anchored, title="device", checks=checks)
     x509.check_end_entity(anchored[0], title="leaf", checks=checks)
     for depth, certificate in enumerate(anchored[1:]):
         title = x509.common_name(certificate) or f"authority {depth + 1}"
