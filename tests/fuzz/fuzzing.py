@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from tests.fuzz.targets import Items, Target
+from tests.fuzz.target import Items, Target
 
 from confide.errors import ConfideError
 

@@ -1,12 +1,12 @@
 """What is fuzzed: every parser of evidence and collateral, and the verifier of every kind.
 
 A parser gives a value or raises `ConfideError`. A verifier that is given changed bytes raises, or says what it says of the whole
-ones: nothing that was signed may be different. Left to others: changing bytes and keeping the interesting ones (`fuzzing`).
+ones: nothing that was signed may be different. Left to others: what hosts and devices say to a node (`guest_targets`), policies and
+other files (`file_targets`), changing bytes and keeping the interesting ones (`fuzzing`).
 """
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from tests.attest.azure import world as azure_world
@@ -16,6 +16,8 @@ from tests.attest.nitro import world as nitro_world
 from tests.attest.nvidia import world as nvidia_world
 from tests.attest.snp import world as snp_world
 from tests.attest.tpm import world as tpm_world
+from tests.fuzz import file_targets, guest_targets
+from tests.fuzz.target import Target, parser, verifier
 from tests.policy.ear import tokens
 from tests.policy.reference import manifests
 from tests.policy.world import World
@@ -23,7 +25,7 @@ from tests.policy.world import World
 from confide.attest import cbor, cose, x509
 from confide.attest.azure.hcl import ReportType, parse_hcl_report
 from confide.attest.azure.runtime import parse_runtime
-from confide.attest.azure.verify import authenticate_snp
+from confide.attest.azure.verify import authenticate_snp, authenticate_tdx
 from confide.attest.cca import keys as cca_keys
 from confide.attest.cca import layout as cca_layout
 from confide.attest.checks import Checks
@@ -33,7 +35,7 @@ from confide.attest.dcap.quote import TeeType, parse_quote
 from confide.attest.document import parse_document
 from confide.attest.eventlog.ccel import parse_ccel
 from confide.attest.eventlog.log import parse_event_log
-from confide.attest.evidence import Endorsements, Evidence, Kind
+from confide.attest.evidence import Endorsements, Kind
 from confide.attest.keyset import parse_keyset
 from confide.attest.nitro.layout import parse_payload
 from confide.attest.nvidia.ocsp import load_responses
@@ -45,47 +47,7 @@ from confide.attest.tpm.quote import parse_attest, parse_pcrs, parse_signature
 from confide.policy.ear import result
 from confide.policy.reference import corim
 from confide_sim import aws, intel, td
-from confide_sim.azure import runtime
-
-Items = Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
-class Target:
-    """One thing to fuzz.
-
-    Attributes:
-        items: whole inputs by role; one of them is changed at a time.
-        run: takes all of them; raises `AssertionError` where something untrue was believed.
-    """
-
-    items: Items
-    run: Callable[[Items], object]
-
-
-def parser(data: bytes, parse: Callable[[bytes], object]) -> Target:
-    """A parser of one input."""
-    return Target({"data": data}, lambda items: parse(items["data"]))
-
-
-def facts(claims: Claims) -> tuple[Any, ...]:
-    """What a verifier says that somebody signed."""
-    return claims.kind, claims.simulated, claims.measurements, claims.report_data, claims.platform_id, claims.tcb_status
-
-
-def verifier(evidence: Evidence, endorsements: Endorsements, verify: Callable[[Evidence, Endorsements], Claims]) -> Target:
-    """A verifier of a kind; roles of evidence and of endorsements have names of their own."""
-    whole = facts(verify(evidence, endorsements))
-
-    def run(items: Items) -> object:
-        given = Evidence(evidence.kind, {role: items[role] for role in evidence.items})
-        found = facts(verify(given, Endorsements({role: items[f"+{role}"] for role in endorsements.items})))
-        if found != whole:
-            raise AssertionError("changed bytes say something else and were believed")
-        return found
-
-    return Target({**evidence.items, **{f"+{role}": value for role, value in endorsements.items.items()}}, run)
-
+from confide_sim.azure import FalseTdVm, FalseVm, runtime
 
 # --- parsers ----------------------------------------------------------------------------------------------------------------------
 
@@ -184,10 +146,9 @@ def _verifiers() -> Mapping[str, Callable[[], Target]]:
         one = tpm_world.tpm()
         return verifier(one.evidence(extra_data=bytes(32)), one.endorsements(), tpm_world.verify)
 
-    def azure() -> Target:
-        vm = azure_world.vm()
+    def azure(vm: FalseVm | FalseTdVm, authenticate: Callable[..., Claims]) -> Target:
         arguments: dict[str, Any] = {"roots": azure_world.ROOTS, "now": azure_world.NOW, "revocation": x509.Revocation()}
-        verify = functools.partial(authenticate_snp, **arguments)
+        verify = functools.partial(authenticate, **arguments)
         return verifier(vm.evidence(extra_data=bytes(32)), vm.endorsements(), lambda *given: verify(*given, checks=Checks()))
 
     def nvidia() -> Target:
@@ -206,10 +167,16 @@ def _verifiers() -> Mapping[str, Callable[[], Target]]:
         "verify-nitro": functools.partial(nitro, Kind.NITRO),
         "verify-nitrotpm": functools.partial(nitro, Kind.NITROTPM),
         "verify-tpm": tpm,
-        "verify-az-snp-vtpm": azure,
+        "verify-az-snp-vtpm": lambda: azure(azure_world.vm(), authenticate_snp),
+        "verify-az-tdx-vtpm": lambda: azure(FalseTdVm(at=azure_world.NOW), authenticate_tdx),
         "verify-nvidia": nvidia,
         "verify-cca": cca,
     }
 
 
-TARGETS: Mapping[str, Callable[[], Target]] = {**_parsers(), **_verifiers()}
+TARGETS: Mapping[str, Callable[[], Target]] = {
+    **_parsers(),
+    **guest_targets.TARGETS,
+    **file_targets.TARGETS,
+    **_verifiers(),
+}

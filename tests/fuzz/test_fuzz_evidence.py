@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 from tests.fuzz import run as command
 from tests.fuzz.fuzzing import SLOW, change, fuzz
-from tests.fuzz.targets import TARGETS, Target, parser
+from tests.fuzz.target import Target, parser
+from tests.fuzz.targets import TARGETS
 
 from confide.attest import cbor
 from confide.codes import Code
 from confide.errors import EvidenceError
+
+PATIENT = {"collateral-ends", "pcs"}  # what cannot be read has no end; what a service says is for verifiers to judge
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -17,7 +20,7 @@ def test_changed_bytes_give_our_errors_or_what_was_signed(name: str) -> None:
     outcome = fuzz(TARGETS[name](), runs=150)
     assert outcome.failures == {}
     assert outcome.runs == 150
-    assert outcome.refused > 0
+    assert outcome.refused > 0 or name in PATIENT
 
 
 @pytest.mark.deep

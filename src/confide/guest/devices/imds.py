@@ -19,7 +19,7 @@ from typing import Any
 from confide.attest.dcap.quote import MAX_QUOTE
 from confide.attest.x509 import MAX_BUNDLE
 from confide.codes import Code
-from confide.collateral.fetch import HttpFetcher, Question
+from confide.collateral.fetch import Fetcher, HttpFetcher, Question
 from confide.errors import CollateralError
 from confide.formats import strictjson
 from confide.guest import GuestError
@@ -32,11 +32,14 @@ _JSON = "application/json"
 
 
 class MetadataService:
-    """Asks one host. `address`: where it is, `ADDRESS` when nothing is said."""
+    """Asks one host. `address`: where it is, `ADDRESS` when nothing is said; `fetcher`: what carries the questions."""
 
-    def __init__(self, address: str | None = None, *, pause: Callable[[float], object] = sleep) -> None:
+    def __init__(
+        self, address: str | None = None, *, pause: Callable[[float], object] = sleep, fetcher: Fetcher | None = None
+    ) -> None:
         self._address = address or ADDRESS
-        self._fetcher = HttpFetcher(timeout=TIMEOUT, attempts=ATTEMPTS, pause=pause, headers={"Metadata": "true"}, direct=True)
+        headers = {"Metadata": "true"}
+        self._fetcher = fetcher or HttpFetcher(timeout=TIMEOUT, attempts=ATTEMPTS, pause=pause, headers=headers, direct=True)
 
     def amd_certificates(self) -> Mapping[str, bytes]:
         """The chip's certificate and AMD's, by role.
