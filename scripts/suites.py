@@ -105,6 +105,14 @@ def evidence(_: Options) -> None:
     python("scripts/verification_page.py", "--check")
 
 
+def oracles(options: Options) -> None:
+    """Other people's verifiers: nothing that they refuse is accepted without a reason. Those that build slowly: `--deep`."""
+    vectors = Path(_vectors())
+    known = [vectors] if (vectors / "MANIFEST.json").is_file() else []
+    depth = ["--flips", "200"] if options.deep else ["--flips", "15", "--referee", "dcap", "--referee", "go"]
+    python("-m", "conformance.oracles.run", *known, *depth)
+
+
 def conformance(_: Options) -> None:
     """Every SDK against the vectors."""
     python("conformance/run.py")
@@ -149,7 +157,7 @@ def demo(_: Options) -> None:
 
 
 SUITES: dict[str, Callable[[Options], None]] = {
-    suite.__name__: suite for suite in (static, sync, unit, evidence, conformance, oldest, wheel, client, demo)
+    suite.__name__: suite for suite in (static, sync, unit, evidence, oracles, conformance, oldest, wheel, client, demo)
 }
 
 

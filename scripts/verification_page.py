@@ -2,7 +2,8 @@
 
 Run it where `CONFIDE_VECTORS` names the recorded evidence, after `python -m bench.kinds`: `python scripts/verification_page.py`.
 With `--check` it compares the counts of the recorded cases with the page and writes nothing. Times come from
-`bench/results/kinds.json`.
+`bench/results/kinds.json`, other verifiers' opinions from `bench/results/oracles.json` (`python -m conformance.oracles.run DIR
+--write`).
 """
 
 import argparse
@@ -29,6 +30,7 @@ from conformance import recorded  # noqa: E402
 
 PAGE = ROOT / "docs" / "explanation" / "verification.md"
 TIMES = ROOT / "bench" / "results" / "kinds.json"
+ORACLES = ROOT / "bench" / "results" / "oracles.json"
 ATTEST = ROOT / "src" / "confide" / "attest"
 TESTS = ("tests/attest", "tests/policy/accept")
 # A line that says where a rule is from.
@@ -79,6 +81,27 @@ def times(path: Path) -> Iterator[str]:
             f"| {kind} | {row['cases']} | {row['cold_ms']:.2f} | {row['slowest_ms']:.2f} | {row['cached_us']:.0f} "
             f"| {f'{target}, 150 us' if target else ''} |"
         )
+
+
+def oracles(path: Path) -> Iterator[str]:
+    """The table of `conformance.oracles.run`, and what only one side refuses."""
+    tallies = json.loads(path.read_text("utf-8"))
+    yield "| Kind | Referee | Cases | Both accept | Both refuse | Only we refuse | Only they refuse | Not judged by them |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for each in tallies:
+        ours, theirs = sum(each["only_we_refuse"].values()), sum(each["only_they_refuse"].values())
+        yield (
+            f"| {each['kind']} | {each['library']} | {each['cases']} | {each['both_accept']} | {each['both_refuse']} | {ours} "
+            f"| {theirs} | {each['not_judged']} |"
+        )
+    yield ""
+    for each in tallies:
+        told = "; ".join(f"{reason} ({count})" for reason, count in each["only_they_refuse"].items())
+        if told:
+            yield f"* {each['kind']}, only {each['library']} refuses: {told}."
+        told = ", ".join(f"`{code}` ({count})" for code, count in each["only_we_refuse"].items())
+        if told:
+            yield f"* {each['kind']}, only this verifier refuses what {each['library']} accepts: {told}."
 
 
 # --- the code itself --------------------------------------------------------------------------------------------------------------
@@ -164,7 +187,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = PAGE.relative_to(ROOT)
         print(f"error: the counts in {name} are others\nhint: python scripts/verification_page.py", file=sys.stderr)
         return 1
-    parts = {"counts": [table], "not-checked": not_checked(skipped), "times": times(TIMES), "code": code()}
+    parts = {
+        "counts": [table],
+        "not-checked": not_checked(skipped),
+        "oracles": oracles(ORACLES),
+        "times": times(TIMES),
+        "code": code(),
+    }
     PAGE.write_text(replaced(text, {name: "\n".join(lines) for name, lines in parts.items()}), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
     return 0

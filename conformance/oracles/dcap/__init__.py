@@ -1,0 +1,1 @@
+"""The referee of SGX quotes and TDX quotes: `dcap-qvl`."""
