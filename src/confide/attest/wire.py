@@ -83,6 +83,16 @@ DEVICE_COLLATERAL: Mapping[str, Share] = MappingProxyType(
 )
 
 
+def evidence_roles(kind: Kind) -> tuple[str, ...]:
+    """The roles that evidence of a kind may have, the one without which there is none first."""
+    return tuple(place.role for place in (*EVIDENCE_TYPES.values(), *DEVICE_EVIDENCE.values()) if place.kind is kind)
+
+
+def collateral_roles(kind: Kind) -> tuple[str, ...]:
+    """The roles that its collateral may have."""
+    return tuple(share.role for share in (*COLLATERAL_TYPES.values(), *DEVICE_COLLATERAL.values()) if kind in share.kinds)
+
+
 def evidence_place(name: str) -> Place | None:
     """Where an item of evidence belongs; None for a name that is unknown."""
     known = EVIDENCE_TYPES.get(name)

@@ -22,9 +22,11 @@ from confide.errors import ConfideError, MisuseError
 from confide.formats import dsse
 from confide.formats.fields import format_time
 from confide.policy.explanation import Explanation
+from confide.policy.genuine import Pieces
 from confide.policy.load import load_policy
 from confide.policy.model import Policy
 from confide.policy.trust import Proposal, match_release, propose_policy
+from confide.policy.unbound import explain_evidence
 from confide.policy.verdict import HistoricVerdict, Unbound, Verdict
 from confide.policy.verify import explain, verify, verify_as_of
 
@@ -39,6 +41,15 @@ DATED = frozenset(
         Code.NVIDIA_OCSP_STALE,
         Code.NITRO_AGE,
         Code.VERDICT_KEYSET_EXPIRED,
+    }
+)
+LACKING = frozenset(
+    {
+        Code.X509_MISSING,
+        Code.X509_CRL_MISSING,
+        Code.DCAP_COLLATERAL_MISSING,
+        Code.NVIDIA_OCSP,
+        Code.NVIDIA_RIM_MISSING,
     }
 )
 UNREADABLE = frozenset({Code.DOCUMENT_MALFORMED, Code.DOCUMENT_TOO_LARGE})
@@ -113,6 +124,18 @@ def _hint(error: ConfideError, document: bytes, at: datetime | None) -> None:
     elif error.code in DATED and at is None:
         made = format_time(parse_document(document).issued_at)
         error.hint = f"a file is judged as of now: add --at {made}, when it was made by its host's clock"
+
+
+def look_at(recorded: Pieces, policy: Policy | None, *, now: datetime, at: datetime | None) -> Explanation:
+    """Every check of evidence without a document (`explain_evidence`), as of `at` or now."""
+    roots = roots_for(policy) if policy else looking_roots()
+    explanation = explain_evidence(recorded, policy, now=at or now, roots=roots)
+    failure = explanation.failure
+    if failure is not None and failure.code in LACKING:
+        failure.hint = "put it beside the evidence, or into --collateral FOLDER; --source vendors asks the vendor's service"
+    elif failure is not None and failure.code in DATED and at is None:
+        failure.hint = "recorded evidence is judged as of now: add --at TIME, when it was recorded"
+    return explanation
 
 
 def propose(obtained: Obtained, *, name: str, now: datetime, unsafe_accept_simulated: bool) -> Proposal:

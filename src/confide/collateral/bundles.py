@@ -1,8 +1,10 @@
 """Bundle files and folders for the command line: what is in them, and completing one. Nothing is verified here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from confide.attest.document import MAX_DOCUMENT, parse_document, piece_of
+from confide.attest.evidence import Endorsements, Evidence
 from confide.codes import Code
 from confide.collateral.files import Piece, completed, pieces_in, pieces_of
 from confide.collateral.sources import collector_of
@@ -38,6 +40,18 @@ def pieces_of_bytes(raw: bytes) -> tuple[Piece, ...]:
 def complete(path: Path, *, folder: Path | None, source: str) -> bytes:
     """As `files.completed`, of a file and a source by its name."""
     return completed(read_bundle(path), folder=folder, collector=collector_of(source) if source else None)
+
+
+def asked(pieces: Sequence[tuple[Evidence, Endorsements]], source: str) -> tuple[tuple[Evidence, Endorsements], ...]:
+    """Recorded evidence with what it lacked, from a source by its name. What came with it stays.
+
+    Raises:
+        CollateralError: as `Collector.collect`.
+        MisuseError: `collateral.service`.
+    """
+    collector = collector_of(source)
+    found = ((evidence, {**collector.collect(evidence, given.items).items, **given.items}) for evidence, given in pieces)
+    return tuple((evidence, Endorsements(items)) for evidence, items in found)
 
 
 def contents(raw: bytes) -> tuple[list[str], list[str]]:

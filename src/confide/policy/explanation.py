@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     HELD = "held"  # as of another time
     REFUSED = "refused"
     NO_POLICY = "no-policy"  # genuine, but compared with nothing
+    UNBOUND = "unbound"  # genuine, but without a document: about nobody's keys
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -34,6 +35,7 @@ class Explanation:
         keyset, claims: only what is verified so far: claims are genuine, the keyset is bound to them.
         verdict: the verdict, if everything held and `at` was now; `past` in its place for another time.
         failure: the first failure, as `verify()` raises it.
+        bound: False for evidence without a document, of which there is never a verdict.
     """
 
     policy: PolicyRef | None
@@ -47,6 +49,7 @@ class Explanation:
     verdict: Verdict | None
     past: HistoricVerdict | None
     failure: ConfideError | None
+    bound: bool = True
 
     def __repr__(self) -> str:
         return f"Explanation({self.outcome.value}, {sum(len(section.checks) for section in self.sections)} checks)"
@@ -63,6 +66,8 @@ class Explanation:
         """In one word."""
         if self.failure is not None:
             return Outcome.REFUSED
+        if not self.bound:
+            return Outcome.UNBOUND
         if self.verdict is not None:
             return Outcome.ACCEPTED
         return Outcome.HELD if self.past is not None else Outcome.NO_POLICY

@@ -71,6 +71,7 @@ def _claims(claims: Claims) -> Mapping[str, Any]:
         "not_proven": list(MEANINGS[claims.kind].not_proven),
         "simulated": claims.simulated,
         "measurements": {name: value.hex() for name, value in claims.measurements},
+        "carries": claims.report_data.hex(),
         "platform_id": claims.platform_id or None,
         "tcb_status": claims.tcb_status,
         "advisories": list(claims.advisories),

@@ -100,7 +100,8 @@ def _noted(trial: Checks, given: S, step: Callable[[S, Checks], T]) -> T:
 def note(checks: Checks, error: ConfideError) -> None:
     """Write a raised error down as a failed check, unless such a check already stands there."""
     if not any(check.code is error.code and not check.ok for check in checks.done):
-        checks.done.append(Check(error.code, error.code.area, ok=False, found=error.found, wanted=error.wanted))
+        title = str(error.code.value).replace(".", " ").replace("_", " ")
+        checks.done.append(Check(error.code, title, ok=False, found=error.found, wanted=error.wanted))
         checks.fail(error)
 
 

@@ -25,6 +25,7 @@ from confide.policy.model import AcceptEntry, NodeRules, Origin, Policy, PoolRul
 from confide.policy.record import absorb
 from confide.policy.verdict import KEM_XWING, Custody, Unbound
 
+NO_POLICY = "none was given: what runs there was compared with nothing"
 _SHOWN = 4  # digests spelled out in a message; the rest is counted
 
 
@@ -68,7 +69,7 @@ def accepted(policy: Policy, claims: Claims, *, checks: Checks) -> AcceptEntry:
     return entry
 
 
-def presentable(claims: Claims, *, checks: Checks) -> None:
+def presentable(claims: Claims, checks: Checks) -> None:
     """Without a policy: the strict state checks alone. What they would compare with reference values is listed as not checked."""
     trial = _trial(table.of(claims.kind)[1].without_references(claims), claims)
     absorb(checks, replace(trial, relaxations=[]))

@@ -105,7 +105,8 @@ def _outcome(explanation: Explanation) -> str:
         return f"ACCEPTED by policy {explanation.policy}, until {format_time(explanation.verdict.expires)}; {_custody(explanation)}"
     if explanation.past is not None:
         return f"HELD as of {at} by policy {explanation.policy}: opens no channel; {_custody(explanation)}"
-    return f"GENUINE at {at}, but compared with no policy"
+    compared = f"and as policy {explanation.policy} wants" if explanation.policy else "but compared with no policy"
+    return f"GENUINE at {at}, {compared}" + ("" if explanation.bound else "; bound to no keys")
 
 
 def _custody(explanation: Explanation) -> str:
@@ -141,6 +142,9 @@ def _evidence(explanation: Explanation) -> Iterator[str]:
         yield from _wrapped("  ", f"{times}{meaning.name} ({kind.value}), on the word of {meaning.vendor}")
         if explanation.failure is None:
             yield from _wrapped("    proves: ", meaning.proves)
+        if not explanation.bound:
+            carried = [claims.report_data.hex() for claims in explanation.claims if claims.kind is kind]
+            yield from (line for each in carried for line in _wrapped("    carries: ", each or "nothing"))
 
 
 def _not_checked(explanation: Explanation) -> Iterator[str]:
@@ -215,6 +219,8 @@ def what_to_do(explanation: Explanation) -> str:
     """One sentence or two."""
     if explanation.failure is not None:
         return explanation.failure.hint
+    if not explanation.bound:
+        return "trust no node by this: it is about nobody's keys. A node's own bundle is: `confide bundle save` writes one."
     if explanation.policy is None:
         return "trust nothing yet: compare it with a policy, or look at what `confide trust` would write."
     if explanation.simulated:

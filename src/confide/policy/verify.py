@@ -8,7 +8,7 @@ Steps, in the order in which a strict record meets them:
 
  1. the policy holds at `now` and is not older than one seen before; the caller gives the nonce it wants: `_standing`
  2. the document is read: `attest.document`
- 3. the evidence is genuine: vendor chain, revocation, signature, TCB: `_genuine`, `attest.verifiers`
+ 3. the evidence is genuine: vendor chain, revocation, signature, TCB: `genuine`, `attest.verifiers`
  4. it is not simulated, unless the policy admits that: `rules.simulated`
  5. it is one machine's, bound to these keys, valid at `now`, and to the caller's nonce: `_bound`, `bound`, `composite`
  6. the state of the TEE satisfies one `accept` entry, whole: `rules.accepted`
@@ -23,22 +23,17 @@ Left to others: getting documents (`client`), keeping the rollback state (`clien
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from confide.attest.checks import Checks
 from confide.attest.claims import Claims
-from confide.attest.constraints import Ignored
 from confide.attest.document import Document, parse_document, piece_of
-from confide.attest.evidence import Evidence, Roots
+from confide.attest.evidence import Roots
 from confide.attest.keyset import Keyset
-from confide.attest.verifiers import authenticate
-from confide.attest.x509 import Revocation
-from confide.codes import Code
-from confide.errors import EvidenceError
 from confide.policy import bound, composite, conclude, rules
-from confide.policy.accept import cca
 from confide.policy.conclude import Verified
 from confide.policy.explanation import Explanation
+from confide.policy.genuine import genuine
 from confide.policy.instants import aware
 from confide.policy.model import AcceptEntry, Policy
 from confide.policy.record import Record, each_piece
@@ -195,7 +190,7 @@ def _run(question: _Question, data: bytes, record: Record, partial: _Partial | N
     policy = question.policy
     if policy is None:
         record.run(Stage.ACCEPTABLE, lambda checks: _presentable(document, claims, checks))
-        _not_reached(record, "policy", "none was given: what runs there was compared with nothing")
+        _not_reached(record, "policy", rules.NO_POLICY)
         return None
     entries = record.run(Stage.ACCEPTABLE, lambda checks: _acceptable(policy, document, claims, checks))
     if partial.keyset is None:
@@ -220,23 +215,9 @@ def _standing(question: _Question, checks: Checks) -> None:
 
 
 def _genuine(question: _Question, document: Document, checks: Checks, partial: _Partial) -> tuple[Claims, ...]:
-    """Step 3, for all evidence there is: none is left unlooked at, also where a lenient record met a failure before."""
-    age = question.policy.require.max_crl_age if question.policy else None
-    grace = question.policy.require.collateral_grace if question.policy else timedelta()
-    if isinstance(age, Ignored):
-        checks.relax("require.max_crl_age", "revoked certificates may go unnoticed")
-        revocation = Revocation(required=False, grace=grace)
-    else:
-        revocation = Revocation(max_age=age, grace=grace)
-    if not document.evidence:  # a document does not parse without; "all of nothing" must not pass if that ever changes
-        raise EvidenceError(Code.DOCUMENT_MALFORMED, found="no evidence", wanted="that of a TEE")
-    roots = (*question.roots, *cca.anchors([entry.constraints for entry in question.policy.accept] if question.policy else []))
-
-    def one(evidence: Evidence, checks: Checks) -> Claims:
-        given = document.endorsements_of(evidence)
-        return authenticate(evidence, given, roots=roots, now=question.now, revocation=revocation, checks=checks)
-
-    partial.claims = each_piece(document.evidence, document.evidence, one, checks=checks)
+    """Step 3, for all evidence there is."""
+    pieces = [(evidence, document.endorsements_of(evidence)) for evidence in document.evidence]
+    partial.claims = genuine(pieces, question.policy, now=question.now, roots=question.roots, checks=checks)
     checks.conclude()
     return partial.claims
 
@@ -264,7 +245,7 @@ def _acceptable(policy: Policy, document: Document, claims: tuple[Claims, ...], 
 
 def _presentable(document: Document, claims: tuple[Claims, ...], checks: Checks) -> None:
     """Step 6 without a policy."""
-    each_piece(document.evidence, claims, lambda each, checks: rules.presentable(each, checks=checks), checks=checks)
+    each_piece(document.evidence, claims, rules.presentable, checks=checks)
 
 
 def _judge(
