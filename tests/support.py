@@ -1,6 +1,7 @@
 """What several suites share: where recorded evidence lies, and how a refusal is asserted."""
 
 import os
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from confide.codes import Code
 from confide.errors import ConfideError
 
 ROOT = Path(__file__).resolve().parents[1]
+FRUGAL = 24 << 20  # bytes; inputs are at most 1 MiB, and Python's smallest list takes 56 bytes
 
 
 def recorded_vectors() -> Path | None:
@@ -39,3 +41,14 @@ def refused(code: Code) -> Iterator[None]:
     assert caught.value.code is code, str(caught.value)
     assert caught.value.found
     assert caught.value.wanted
+
+
+@contextmanager
+def frugal(bound: int = FRUGAL) -> Iterator[None]:
+    """The block may not hold more than so many bytes at once, beside what was there before."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < bound
+    finally:
+        tracemalloc.stop()

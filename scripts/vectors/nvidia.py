@@ -98,6 +98,12 @@ def block_lies(**lies: Any) -> list[bytes]:
     return [BLOCKS[0], nvidia_spdm.block(2, SHORT[2], **lies), *BLOCKS[2:]]
 
 
+def crowded(document: bytes, attribute: str, count: int) -> bytes:
+    """The root element with so many attributes more."""
+    more = " ".join(attribute.format(number) for number in range(count))
+    return document.replace(b"<SoftwareIdentity ", b"<SoftwareIdentity " + more.encode() + b" ", 1)
+
+
 def leaves(count: int) -> dict[str, Any]:
     """A leaf so many times."""
     leaf, *rest = GPU.certificates()
@@ -198,6 +204,8 @@ MANIFESTS: list[tuple[str, str, Made]] = [
 ]
 FALSE_MANIFESTS: list[tuple[str, str, Code, Made]] = [
     ("a document type", "NV-10", Code.NVIDIA_XML, plain(manifest(edited=lambda whole: b"<!DOCTYPE x>" + whole))),
+    ("seventeen namespaces", "NV-10", Code.NVIDIA_XML, plain(manifest(edited=lambda whole: crowded(whole, 'xmlns:n{}="u"', 17)))),
+    ("65 attributes", "NV-10", Code.NVIDIA_XML, plain(manifest(edited=lambda whole: crowded(whole, 'n{}=""', 65)))),
     ("a part of the document", "NV-10", Code.NVIDIA_XML, plain(edited('URI=""', 'URI="#x"'))),
     ("SHA-256", "NV-10", Code.NVIDIA_XML, plain(edited(nvidia_rim.DIGEST, nvidia_rim.DIGEST.replace("384", "256")))),
     ("a document around it", "NV-10", Code.NVIDIA_XML, plain(manifest(edited=lambda whole: HEAD.encode() + whole + TAIL.encode()))),

@@ -4,13 +4,12 @@ What is too much is refused before it is parsed, or before anything is verified.
 (`test_chains.py`).
 """
 
-import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from tests.attest.accepted import DATA, NAMES, NOW, SEED, accepted
-from tests.support import refused
+from tests.support import frugal, refused
 
 from confide.attest.evidence import Kind
 from confide.attest.x509 import MAX_CERTIFICATES
@@ -60,13 +59,8 @@ def test_a_role_that_holds_something_else_is_refused(name: str, role: str, what:
     code, change = WHOLE[what]
     one = accepted(name)
     given = change(one.endorsements.items[role], role)
-    tracemalloc.start()
-    try:
-        with refused(code):
-            one.verify(endorsements={role: given})
-        assert tracemalloc.get_traced_memory()[1] < BOUND
-    finally:
-        tracemalloc.stop()
+    with frugal(BOUND), refused(code):
+        one.verify(endorsements={role: given})
 
 
 # --- chains of clouds: names lead from one to the next ----------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from confide.formats.fields import format_time
 
 MAX_RESPONSES = 32
 MAX_BYTES = 256 << 10
+MAX_CERTIFICATES = 4  # that come with a response: its responder's, and perhaps those above
 KNOWN = frozenset({ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.OCSP_NO_CHECK})  # critical ones that a responder may have
 STRONG = (SHA256, SHA384, SHA512)  # what may sign a response; a CertID may be hashed with less, nothing hangs on it
 
@@ -60,13 +61,15 @@ def load_responses(data: bytes) -> tuple[Response, ...]:
     if len(data) > MAX_BYTES:
         raise _malformed(f"{len(data)} bytes", f"at most {MAX_BYTES}")
     found: list[Response] = []
-    for der in _ders(data):
-        if len(found) == MAX_RESPONSES:
+    for count, der in enumerate(_ders(data)):
+        if count == MAX_RESPONSES:
             raise _malformed("more responses", f"at most {MAX_RESPONSES}")
         try:
             response = ocsp.load_der_ocsp_response(der)
             if response.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL:
                 x509.require_whole_bytes(der, response.signature)
+                if len(response.certificates) > MAX_CERTIFICATES:
+                    raise _malformed(f"{len(response.certificates)} certificates in a response", f"at most {MAX_CERTIFICATES}")
                 found.append(_read(response))
         except (UnsupportedAlgorithm, *UNREADABLE):
             raise _malformed("a response that does not decode", "OCSP in DER, by algorithms that are known here") from None

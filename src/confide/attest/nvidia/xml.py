@@ -17,6 +17,10 @@ from confide.errors import CollateralError
 MAX_XML = 1 << 20  # bytes; a manifest is 20 to 60 KiB
 MAX_DEPTH = 16
 MAX_ELEMENTS = 4096
+MAX_NAMESPACES = (
+    16  # in one scope: every element carries its own, and the canonical form goes through all of them; manifests have 5
+)
+MAX_ATTRIBUTES = 64  # of one element: 32 alternative digests and half a dozen others
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 
@@ -101,7 +105,7 @@ class _Builder:
         declared = {key[6:] if key != "xmlns" else "": value for key, value in pairs if key == "xmlns" or key.startswith("xmlns:")}
         attributes = tuple(pair for pair in pairs if pair[0] != "xmlns" and not pair[0].startswith("xmlns:"))
         above: Mapping[str, str] = self._open[-1].scope if self._open else {}
-        element = Element(name, attributes, declared, {**above, **declared})
+        element = Element(name, attributes, declared, {**above, **declared} if declared else above)
         self._count += 1
         self._require(element)
         if self._open:
@@ -123,9 +127,9 @@ class _Builder:
     def _require(self, element: Element) -> None:
         """Bounds; every prefix is declared; no two attributes are one (Namespaces in XML 1.0, section 6.3)."""
         if len(self._open) >= MAX_DEPTH or self._count > MAX_ELEMENTS:
-            raise CollateralError(
-                Code.NVIDIA_XML, found="deep or many elements", wanted=f"depth {MAX_DEPTH}, {MAX_ELEMENTS} elements"
-            )
+            raise _beyond("deep or many elements", f"depth {MAX_DEPTH}, {MAX_ELEMENTS} elements")
+        if len(element.scope) > MAX_NAMESPACES or len(element.attributes) > MAX_ATTRIBUTES:
+            raise _beyond("many namespaces or attributes", f"{MAX_NAMESPACES} namespaces, {MAX_ATTRIBUTES} attributes")
         prefixes = {name.rpartition(":")[0] for name in (element.name, *(key for key, _ in element.attributes))} - {""}
         if prefixes - set(element.scope) or "xml" in prefixes | set(element.declared) or XML_NAMESPACE in element.declared.values():
             raise CollateralError(Code.NVIDIA_XML, found="undeclared prefixes, or xml:", wanted="declared prefixes")
@@ -150,6 +154,10 @@ def _canonical(element: Element, shown: Mapping[str, str], without: Element | No
         elif child is not without:
             yield from _canonical(child, {**shown, **new}, without)
     yield f"</{element.name}>"
+
+
+def _beyond(found: str, wanted: str) -> CollateralError:
+    return CollateralError(Code.NVIDIA_XML, found=found, wanted=f"at most {wanted}")
 
 
 def _key(element: Element, name: str) -> tuple[str, str]:
