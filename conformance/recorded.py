@@ -29,6 +29,7 @@ from confide.attest.evidence import Endorsements, Evidence
 from confide.attest.roots import VENDOR_ROOTS
 from confide.errors import ConfideError
 from conformance.kinds import ADAPTERS
+from conformance.kinds.armour import bare
 from conformance.kinds.case import Case, File, RefusedInputError, UnknownDialectError, require_inputs
 
 INPUT_ROLES = {"nonce"}  # given beside evidence and endorsements
@@ -54,7 +55,7 @@ def read_case(folder: Path, entry: Mapping[str, Any], judge: Mapping[str, Any]) 
     files = [File(roles[name], name, (folder / entry["path"] / name).read_bytes()) for name in judge["use"]]
     adapter = ADAPTERS[entry["kind"]]
     inputs = {role: data for role, _, data in files if role in INPUT_ROLES}
-    parts = adapter.sort([file for file in files if file.role not in INPUT_ROLES])
+    parts = adapter.sort([bare(file) for file in files if file.role not in INPUT_ROLES])
     nonce = bytes.fromhex(judge["nonce_hex"]) if judge.get("nonce_hex") else inputs.get("nonce")
     as_of = datetime.fromisoformat(judge["as_of"]) if judge.get("as_of") else max([EPOCH, *adapter.starts(parts)])
     return Case(

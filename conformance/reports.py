@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 REPORT_SIZE = 0x4A0
+MAX_DEPTH = 8
 
 
 class _Place(NamedTuple):
@@ -79,7 +80,34 @@ def from_members(members: Mapping[str, Any]) -> bytes | None:
 
 
 def from_protobuf(data: bytes) -> dict[str, bytes]:
-    """Roles in a `sevsnp.Attestation`, or the report of a bare `sevsnp.Report`; ValueError when it is neither."""
+    """Roles in a `sevsnp.Attestation`, or the report of a bare `sevsnp.Report`; else a whole report, and a certificate, that stand
+    as bytes at any depth. ValueError where there is no report.
+    """
+    try:
+        return _spelled(data)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        found = dict(_whole(data))
+        if "report" not in found:
+            raise
+        return found
+
+
+def _whole(data: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Values of a report's size, and certificates in DER, in nested messages."""
+    try:
+        fields = [value for _, value in wire_fields(data) if isinstance(value, bytes)]
+    except ValueError:
+        return
+    for value in fields:
+        if len(value) == REPORT_SIZE:
+            yield "report", value
+        elif value[:2] == b"\x30\x82":
+            yield "vcek", value
+        elif depth < MAX_DEPTH:
+            yield from _whole(value, depth + 1)
+
+
+def _spelled(data: bytes) -> dict[str, bytes]:
     fields = dict(wire_fields(data))
     inner = fields.get(1)
     if not isinstance(inner, bytes):

@@ -65,7 +65,8 @@ def counts(folder: Path) -> tuple[str, dict[str, Counter[str]]]:
 def not_checked(skipped: Mapping[str, Counter[str]]) -> Iterator[str]:
     """Per kind, what most accepted cases were not asked, most frequent first."""
     for kind, names in skipped.items():
-        told = ", ".join(f"{name} ({number})" for name, number in names.most_common(12))
+        frequent = sorted(names.items(), key=lambda each: (-each[1], each[0]))[:12]
+        told = ", ".join(f"{name} ({number})" for name, number in frequent)
         more = f", and {len(names) - 12} more" if len(names) > 12 else ""
         yield f"* **{kind}**: {told}{more}"
 

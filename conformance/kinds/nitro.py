@@ -20,6 +20,7 @@ from confide.attest.nitro.validate import NitroConstraints, NitroTpmConstraints
 from confide.errors import ConfideError
 from conformance.kinds.case import Adapter, Case, File, Parts, require_inputs, require_nonce
 
+DOCUMENTS = {"document", "attestation-json"}
 RECORDED_V1 = {
     Kind.NITRO: NitroConstraints(pcrs=Ignored.UNSAFE_IGNORED),
     Kind.NITROTPM: NitroTpmConstraints(pcrs=Ignored.UNSAFE_IGNORED),
@@ -28,7 +29,7 @@ RECORDED_V1 = {
 
 def sort(files: Sequence[File]) -> Parts:
     """The document; other roles as they are."""
-    return Parts({"document" if role == "document" else role: unwrap(data) for role, _, data in files}, {})
+    return Parts({"document" if role in DOCUMENTS else role: unwrap(data) for role, _, data in files}, {})
 
 
 def unwrap(data: bytes) -> bytes:

@@ -31,6 +31,9 @@ def sort(files: Sequence[File]) -> Parts:
     for role, name, data in files:
         if role == "gpu-report":
             evidence[role] = unwrap(data)
+        elif role == "attestation-json":
+            evidence["gpu-report"] = unwrap(data)
+            endorsements["cert-chain"] = chain(data)
         elif role == "rim":
             evidence[role] = data
         elif role == "ocsp":
@@ -56,6 +59,13 @@ def unwrap(data: bytes) -> bytes:
             if plain[:2] == MAGIC:
                 return plain
     return data
+
+
+def chain(data: bytes) -> bytes:
+    """The first certificates in a JSON text that go on to an end: PEM in base 64, or as it is."""
+    for text in re.findall(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/=]{200,}", data):
+        return base64.b64decode(text)
+    return data.replace(b"\\n", b"\n")
 
 
 def _der(data: bytes) -> bytes:
