@@ -48,7 +48,7 @@ DEVICES: Mapping[str, tuple[str, ...]] = {
     "gramine": ("dev/attestation/quote",),  # Gramine documentation, "Attestation and Secret Provisioning"
     "nitro": ("dev/nsm",),  # AWS Nitro Enclaves NSM API
     "tpm": ("dev/tpmrm0",),  # TCG TPM resource manager
-    "nitrotpm": ("dev/tpm0",),  # the TPM itself: its resource manager takes no vendor commands
+    "nitrotpm": ("dev/tpm0",),  # the TPM itself, as AWS's tool
 }
 KINDS: Mapping[str, tuple[str, ...]] = {
     SNP: ("configfs-tsm", "sev-guest"),

@@ -5,9 +5,10 @@
 3. Vendor command 0x20000001, the index as handle and as its own authorisation: the response takes the request's place.
 4. Read it, and undefine the index whatever happened.
 
-The kernel's resource manager takes no vendor commands, so all of it goes to `/dev/tpm0`, which one process at a time opens. The
-password travels in clear to the TPM, which is the hypervisor that makes the document anyway. Left to others: commands (`commands`),
-what a document means (`attest.nitro`), checking it all (`checked`).
+The kernel's resource manager passes on what a TPM lists among its commands; AWS's tool does not rely on it and goes to
+`/dev/tpm0`, which one process at a time opens, and so does this. The password travels in clear to the TPM, which is the
+hypervisor that makes the document anyway. Left to others: commands (`commands`), what a document means (`attest.nitro`), checking
+it all (`checked`).
 """
 
 import contextlib
