@@ -4,11 +4,13 @@ The node shows only what its own verifier accepts over the bytes that it asked w
 our error. Left to others: the kernel's rules (tests/guest/devices), evidence as verifiers see it (`targets`).
 """
 
+import atexit
 import base64
 import itertools
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,8 @@ from tests.attest.azure import world as azure_world
 from tests.attest.nitro import world as nitro_world
 from tests.attest.tpm import world as tpm_world
 from tests.fuzz.target import Items, Target, facts, parser
-from tests.guest.devices.doubles import certificates, table_of
+from tests.guest.devices.doubles import Option, certificates, table_of
+from tests.guest.devices.fuse import File, Folder, mounted
 
 import confide_sim
 from confide.attest.azure.hcl import ReportType, parse_hcl_report, report_type_of
@@ -36,6 +39,7 @@ from confide.guest.devices.source import Raw, Source
 from confide.guest.devices.tpm import commands
 from confide.guest.devices.tpm import nitro as nitrotpm
 from confide.guest.devices.tpm.source import AZURE_KEY, PCRS, consistent_quote, explained, pcrs_json, plain_public
+from confide.guest.devices.tsm import TsmReports
 from confide_sim.amd import FalseChip
 from confide_sim.arm import FalseRealm
 from confide_sim.aws import cbor
@@ -105,6 +109,53 @@ def _tdx() -> Target:
 
 def _cca() -> Target:
     return checked(Kind.CCA, {"token": FalseRealm(seed=b"fuzz").token(DATA)})
+
+
+# --- configfs-tsm -----------------------------------------------------------------------------------------------------------------
+
+
+class Entries:
+    """A mounted configfs-tsm whose attributes say what they are given; `generation` says one thing, then another."""
+
+    def __init__(self) -> None:
+        self.given: Items = {}
+        stack = ExitStack()
+        atexit.register(stack.close)
+        self.reports = TsmReports(stack.enter_context(mounted(Folder(make=lambda _: self._entry()))), pause=lambda _: None)
+
+    def read(self, given: Items) -> object:
+        """One report, as SEV-SNP's source takes it."""
+        self.given = given
+        return SnpSource(self.reports).read(DATA)
+
+    def _entry(self) -> Folder:
+        generations = itertools.chain(["generation"], itertools.repeat("generation-after"))
+        said: dict[str, File | Folder] = {name: self._said(name) for name in ("provider", "outblob", "auxblob")}
+        floor, generation = self._said("floor"), Whole(lambda: self.given[next(generations)])
+        taken: dict[str, File | Folder] = {name: Option(lambda _: None) for name in ("inblob", "privlevel")}
+        return Folder({**said, **taken, "privlevel_floor": floor, "generation": generation})
+
+    def _said(self, name: str) -> "Whole":
+        return Whole(lambda: self.given[name])
+
+
+@dataclass(eq=False)
+class Whole(File):
+    """Made once for each time that it is read from its beginning."""
+
+    make: Callable[[], bytes]
+    made = b""
+
+    def read(self, offset: int, size: int) -> bytes:
+        self.made = self.made if offset else self.make()
+        return self.made[offset : offset + size]
+
+
+def _configfs() -> Target:
+    chip = FalseChip(at=NOW)
+    texts = {"provider": b"sev_guest\n", "floor": b"0\n", "generation": b"0\n", "generation-after": b"2\n"}
+    blobs = {"outblob": chip.report(report_data=DATA), "auxblob": table_of(certificates(chip))}
+    return Target({**texts, **blobs}, Entries().read)
 
 
 # --- a TPM's answers --------------------------------------------------------------------------------------------------------------
@@ -239,6 +290,7 @@ def _nsm() -> Target:
 
 
 TARGETS: Mapping[str, Callable[[], Target]] = {
+    "configfs": _configfs,
     "node-snp": _snp,
     "node-tdx": _tdx,
     "node-cca": _cca,
