@@ -3,7 +3,7 @@
 Run it where `CONFIDE_VECTORS` names the recorded evidence, after `python -m bench.kinds`: `python scripts/verification_page.py`.
 With `--check` it compares the counts of the recorded cases with the page and writes nothing. Times come from
 `bench/results/kinds.json`, other verifiers' opinions from `bench/results/oracles.json` (`python -m conformance.oracles.run DIR
---write`).
+--write`), counts of fuzzing from `bench/results/fuzz.json` (`python -m tests.fuzz.run --results FILE`).
 """
 
 import argparse
@@ -31,6 +31,7 @@ from conformance import recorded  # noqa: E402
 PAGE = ROOT / "docs" / "explanation" / "verification.md"
 TIMES = ROOT / "bench" / "results" / "kinds.json"
 ORACLES = ROOT / "bench" / "results" / "oracles.json"
+FUZZED = ROOT / "bench" / "results" / "fuzz.json"
 ATTEST = ROOT / "src" / "confide" / "attest"
 TESTS = ("tests/attest", "tests/policy/accept")
 # A line that says where a rule is from.
@@ -103,6 +104,17 @@ def oracles(path: Path) -> Iterator[str]:
         told = ", ".join(f"`{code}` ({count})" for code, count in each["only_we_refuse"].items())
         if told:
             yield f"* {each['kind']}, only this verifier refuses what {each['library']} accepts: {told}."
+
+
+def fuzzed(path: Path) -> Iterator[str]:
+    """The table of `tests.fuzz.run`: what each target's last session saw."""
+    written: Mapping[str, Mapping[str, float]] = json.loads(path.read_text("utf-8"))
+    yield "| Target | Minutes | Runs | Believed | Lines reached | Failures |"
+    yield "|---|---|---|---|---|---|"
+    for name, row in sorted(written.items()):
+        yield f"| {name} | {row['minutes']:g} | {row['runs']:,} | {row['believed']:,} | {row['lines']:,} | {row['failures']} |"
+    minutes, runs, failures = (sum(row[member] for row in written.values()) for member in ("minutes", "runs", "failures"))
+    yield f"| **all {len(written)}** | {minutes:g} | **{runs:,}** | | | **{failures}** |"
 
 
 # --- the code itself --------------------------------------------------------------------------------------------------------------
@@ -194,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "oracles": oracles(ORACLES),
         "times": times(TIMES),
         "code": code(),
+        "fuzzed": fuzzed(FUZZED),
     }
     PAGE.write_text(replaced(text, {name: "\n".join(lines) for name, lines in parts.items()}), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")

@@ -20,12 +20,13 @@ from typing import Any
 from tests.attest.azure import world as azure_world
 from tests.attest.nitro import world as nitro_world
 from tests.attest.tpm import world as tpm_world
-from tests.fuzz.target import Items, Target, facts, parser
+from tests.fuzz.target import Items, Target, parser, require_true
 from tests.guest.devices.doubles import Option, certificates, table_of
 from tests.guest.devices.fuse import File, Folder, mounted
 
 import confide_sim
 from confide.attest.azure.hcl import ReportType, parse_hcl_report, report_type_of
+from confide.attest.claims import Claims
 from confide.attest.evidence import Evidence, Kind
 from confide.collateral.fetch import Answer, Question
 from confide.collateral.files import INTEL
@@ -79,17 +80,16 @@ def checked(kind: Kind, items: Items, *, collateral: Mapping[str, bytes] | None 
         (folder / name).write_bytes(value)
     asked: dict[str, Any] = {"roots": confide_sim.roots(), "collateral_dir": folder, "now": lambda: NOW}
 
-    def examined(given: Items) -> object:
+    def examined(given: Items) -> Claims:
         device = Given(kind, given)
         source: Source = SnpSource(device) if kind is Kind.SNP else device
-        return facts(CheckedTee(source, **asked).examine(DATA).claims)
+        return CheckedTee(source, **asked).examine(DATA).claims
 
     whole = examined(items)
 
     def run(given: Items) -> object:
         found = examined(given)
-        if found != whole:
-            raise AssertionError("a node would show what says something else")
+        require_true(found, whole)
         return found
 
     return Target(items, run)

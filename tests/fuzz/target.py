@@ -3,8 +3,8 @@
 Left to others: which there are (`targets`, `guest_targets`, `file_targets`), changing bytes (`fuzzing`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from confide.attest.claims import Claims
@@ -31,20 +31,41 @@ def parser(data: bytes, parse: Callable[[bytes], object]) -> Target:
     return Target({"data": data}, lambda items: parse(items["data"]))
 
 
-def facts(claims: Claims) -> tuple[Any, ...]:
-    """What a verifier says that somebody signed."""
-    return claims.kind, claims.simulated, claims.measurements, claims.report_data, claims.platform_id, claims.tcb_status
+# Of claims, what nobody signed for this verifier, or what follows from a piece that was found bad.
+UNSIGNED = {
+    "hcl.hardware_report",  # Azure on TDX: a TDREPORT, whose MAC only its platform checks; what it binds is compared with the quote
+    *("hcl.version", "hcl.request_type"),  # Azure: of the report's header, by which nothing is decided
+    "manifest_failures",  # NVIDIA: told, and refused by what is wanted of the device (`nvidia.validate`)
+    "not_before",  # NVIDIA: without a manifest that was found bad
+}
+
+
+def untrue(found: Any, whole: Any, path: str = "") -> Iterator[str]:
+    """Members of claims that say something else than those of the whole. To say nothing, None, is no lie."""
+    if found is None or found == whole:
+        return
+    if is_dataclass(found) and type(found) is type(whole):
+        for member in fields(found):
+            yield from untrue(getattr(found, member.name), getattr(whole, member.name), f"{path}.{member.name}".lstrip("."))
+    elif path not in UNSIGNED:
+        yield path
+
+
+def require_true(found: Claims, whole: Claims) -> None:
+    """Raise `AssertionError` where claims were believed that nobody made."""
+    lies = list(untrue(found, whole))
+    if lies:
+        raise AssertionError(f"changed bytes say another {', '.join(lies)} and were believed")
 
 
 def verifier(evidence: Evidence, endorsements: Endorsements, verify: Callable[[Evidence, Endorsements], Claims]) -> Target:
     """A verifier of a kind; roles of evidence and of endorsements have names of their own."""
-    whole = facts(verify(evidence, endorsements))
+    whole = verify(evidence, endorsements)
 
     def run(items: Items) -> object:
         given = Evidence(evidence.kind, {role: items[role] for role in evidence.items})
-        found = facts(verify(given, Endorsements({role: items[f"+{role}"] for role in endorsements.items})))
-        if found != whole:
-            raise AssertionError("changed bytes say something else and were believed")
+        found = verify(given, Endorsements({role: items[f"+{role}"] for role in endorsements.items}))
+        require_true(found, whole)
         return found
 
     return Target({**evidence.items, **{f"+{role}": value for role, value in endorsements.items.items()}}, run)

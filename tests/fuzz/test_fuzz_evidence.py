@@ -1,14 +1,17 @@
 """A little of `tests.fuzz.run` for every target, and that the fuzzer finds what it is for."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.fuzz import run as command
 from tests.fuzz.fuzzing import SLOW, change, fuzz
-from tests.fuzz.target import Target, parser
+from tests.fuzz.target import Target, parser, untrue
 from tests.fuzz.targets import TARGETS
 
 from confide.attest import cbor
+from confide.attest.tpm import platform
 from confide.codes import Code
 from confide.errors import EvidenceError
 
@@ -59,6 +62,15 @@ def test_belief_in_something_untrue_is_found() -> None:
     assert fuzz(Target({"a": b"whole"}, run), runs=50).failures  # type: ignore[arg-type]
 
 
+def test_claims_may_say_less_and_nothing_else() -> None:
+    whole = platform.Platform(platform.Technology.AMD_SEV_SNP, 7, secure_boot=True)
+    assert list(untrue(whole, whole)) == []
+    assert list(untrue(replace(whole, firmware_version=None), whole)) == []
+    assert list(untrue(replace(whole, firmware_version=8, secure_boot=False), whole)) == ["firmware_version", "secure_boot"]
+    assert list(untrue(b"x", b"y", "hcl.hardware_report")) == []
+    assert list(untrue(b"x", whole, "platform")) == ["platform"]
+
+
 def test_a_slow_input_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.fuzz.fuzzing.SLOW", 0.0)
     assert SLOW > 0
@@ -86,6 +98,10 @@ def test_the_command_tells_of_failures_and_keeps_inputs(
     assert command.main(["picky", "--minutes", "0.02", "--into", str(tmp_path)]) == 1
     assert "FAILED data: KeyError" in capsys.readouterr().out
     assert next(tmp_path.iterdir()).read_bytes()[:2] == b"\x00\x01"
-    assert command.main(["cbor", "--minutes", "0.01"]) == 0
+    counts = tmp_path / "counts.json"
+    for _ in range(2):
+        assert command.main(["cbor", "--minutes", "0.01", "--results", str(counts)]) == 0
+    written = json.loads(counts.read_text())
+    assert (list(written), written["cbor"]["minutes"], written["cbor"]["failures"]) == (["cbor"], 0.01, 0)
     with pytest.raises(SystemExit):
         command.main(["nothing"])
