@@ -20,7 +20,16 @@ from scripts.vectors._node import (
     ml_dsa_65,
 )
 
-from confide.attest.admission import MAX_PAYLOAD, PAYLOAD_TYPE, Admission, parse_admission, sign_admission, verify_admission
+from confide.attest.admission import (
+    MAX_PAYLOAD,
+    PAYLOAD_TYPE,
+    Admission,
+    parse_admission,
+    require_newer,
+    sign_admission,
+    signed_admission,
+    verify_admission,
+)
 from confide.attest.checks import Checks
 from confide.codes import Code
 from confide.errors import ConfideError, EvidenceError, PolicyError
@@ -270,3 +279,30 @@ def test_a_lenient_record_notes_every_field_that_lies() -> None:
         Code.ADMISSION_PLACE,
         Code.ADMISSION_EXPIRED,
     ]
+
+
+def held(begin: timedelta, end: timedelta) -> Admission:
+    return Admission(bytes_of("node"), RECEIPT.public.keyid, PLATFORM, "lab", NOW + begin, NOW + end)
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-HOUR, 2 * HOUR), (-HOUR, HOUR), (timedelta(), HOUR - timedelta(seconds=1))], ids=str)
+def test_an_older_admission_does_not_cut_a_newer_one_short(begin: timedelta, end: timedelta) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        require_newer(held(begin, end), held(timedelta(), HOUR))
+    assert caught.value.code is Code.ADMISSION_OLDER
+
+
+@pytest.mark.parametrize(("begin", "end"), [(timedelta(), HOUR), (timedelta(), 2 * HOUR), (HOUR / 2, HOUR / 2)], ids=str)
+def test_a_later_admission_takes_the_place_of_an_earlier_one(begin: timedelta, end: timedelta) -> None:
+    require_newer(held(begin, end), held(timedelta(), HOUR))
+    require_newer(held(begin, end), None)
+
+
+def test_a_signed_admission_is_read_only_with_its_own_key() -> None:
+    assert signed_admission(envelope(), authority_key=AUTHORITY.public).place == "Paris, rack 4"
+    with pytest.raises(ConfideError) as caught:
+        signed_admission(envelope(ed25519("somebody")), authority_key=AUTHORITY.public)
+    assert caught.value.code is Code.ADMISSION_SIGNATURE

@@ -25,6 +25,9 @@ BROKEN = der.extension("2.5.29.17", b"\x30\x05\x01")  # a subjectAltName that en
 HARMLESS = der.extension("2.5.29.14", der.octets(bytes(20)))
 BROKEN_CONSTRAINTS = der.extension(x509.BASIC_CONSTRAINTS, b"\x30\x05\x01", critical=True)
 
+NO_KEY = der.seq(der.seq(der.oid("1.3.6.1.4.1.3704.99")), der.bits(b"\x00"))
+ED25519 = der.seq(der.seq(der.oid("1.3.101.112")), der.bits(bytes(range(32))))
+
 Lie = tuple[Code, Mapping[str, Any]]
 EVERY: Mapping[str, Lie] = {
     "not yet valid": (Code.X509_NOT_YET_VALID, {"not_before": NOW + SECOND}),
@@ -58,6 +61,11 @@ AUTHORITY: Mapping[str, Lie] = {
 }
 
 
+def renamed(link: Link, algorithm: str) -> x509.Algorithm:
+    """The link's other algorithm under another name."""
+    return x509.Algorithm(der.seq(der.oid(algorithm)), link.weak.sign)
+
+
 def lies(link: Link) -> dict[str, Lie]:
     """Those that a link of this place can tell."""
     own: dict[str, Lie] = {
@@ -65,9 +73,13 @@ def lies(link: Link) -> dict[str, Lie]:
         "another hash": (Code.X509_SIGNATURE_ALGORITHM, {"algorithm": link.weak}),
         "another issuer": (link.issuer, {"issuer": (("2.5.4.3", "somebody"),)}),
         "no issuer": (link.issuer, {"issuer": ()}),
+        "an algorithm that signs without a hash": (Code.X509_SIGNATURE_ALGORITHM, {"algorithm": renamed(link, "1.3.101.112")}),
+        "an algorithm that nobody knows": (Code.X509_SIGNATURE_ALGORITHM, {"algorithm": renamed(link, "1.3.6.1.4.1.3704.98")}),
     }
     if link.below is None:
         return {**EVERY, **END_ENTITY, **own}
+    own["a key of Ed25519"] = (Code.X509_ISSUER_KEY, {"public_key": ED25519})
+    own["a key that nobody knows"] = (Code.X509_ISSUER_KEY, {"public_key": NO_KEY})
     if link.below:
         short = x509.basic_constraints(ca=True, path_length=link.below - 1)
         own["a path length that is too short"] = (Code.X509_BASIC_CONSTRAINTS, {"constraints": short})

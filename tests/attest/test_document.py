@@ -244,6 +244,12 @@ def test_evidence_without_a_type_is_not_built_into_a_document(part: Evidence) ->
     assert caught.value.code is Code.DOCUMENT_EVIDENCE_TYPE
 
 
+def test_collateral_without_a_type_is_not_built_into_a_document() -> None:
+    with pytest.raises(EvidenceError) as caught:
+        build_document(keyset=keyset(), evidence=REPORT, endorsements=Endorsements({"tcb-info": b"{}"}), issued_at=NOW)
+    assert caught.value.code is Code.DOCUMENT_EVIDENCE_TYPE
+
+
 @pytest.mark.parametrize(
     "given", [{"nonces": bytes_of("root")}, {"nonce_path": NoncePath(0, 1, ())}], ids=lambda given: next(iter(given))
 )

@@ -1,5 +1,6 @@
 """AMD's service: the right questions for each product, and answers that the real verifier takes."""
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ import confide_sim
 from confide.attest import verifiers
 from confide.attest.checks import Checks
 from confide.attest.evidence import Evidence
-from confide.attest.snp.layout import Product, SigningKey, parse_report
+from confide.attest.snp.layout import Product, Report, SigningKey, parse_report
 from confide.codes import Code
 from confide.collateral.amd import fetch_amd
 from confide.collateral.collect import Collector
@@ -103,3 +104,34 @@ def test_an_unknown_kind_has_no_service() -> None:
 @pytest.mark.parametrize("kind", ["nitro", "nitrotpm"])
 def test_documents_that_carry_their_chain_need_nothing(kind: str) -> None:
     assert not Collector(HTTP).collect(Evidence(kind, {"document": b""})).items
+
+
+def test_a_report_that_nobody_signs_asks_nobody() -> None:
+    unsigned = dataclasses.replace(report(), signing_key=SigningKey.NONE)
+    with refused(Code.COLLATERAL_UNKNOWN_PLATFORM):
+        fetch_amd(unsigned, HTTP, Services())
+
+
+def test_a_processor_of_another_product_asks_nobody() -> None:
+    with refused(Code.COLLATERAL_UNKNOWN_PLATFORM):
+        fetch_amd(dataclasses.replace(report(), cpuid=(0x17, 0x31, 0)), HTTP, Services())
+
+
+def test_a_masked_chip_asks_nobody() -> None:
+    with refused(Code.COLLATERAL_UNKNOWN_PLATFORM):
+        fetch_amd(dataclasses.replace(report(), chip_id=bytes(64)), HTTP, Services())
+
+
+def test_another_product_is_not_asked_for_while_the_service_is_away() -> None:
+    """Version 2 names no product. A refusal leads to the next one, an absent service to nothing."""
+    service = Service()
+    chip = FalseChip(Product.MILAN, at=NOW, chip_id=CHIP)
+    service.answers = {path: Said(status=503) for path in kds(chip).answers if CHIP.hex() in path}
+    with serving(service), refused(Code.COLLATERAL_UNREACHABLE):
+        fetch_amd(dataclasses.replace(report(), version=2, cpuid=None), HTTP, Services(amd=service.url))
+    assert len(set(service.asked)) == 1
+
+
+def report() -> Report:
+    chip = FalseChip(Product.MILAN, at=NOW, chip_id=CHIP)
+    return parse_report(chip.evidence(report_data=bytes(64)).items["report"])

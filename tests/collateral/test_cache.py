@@ -1,5 +1,6 @@
 """Answers that are kept: served while young, renewed in time, served on while the service is away, never beyond their end."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from tests.support import refused
 
 from confide.codes import Code
-from confide.collateral.cache import LONGEST, Cache, Ends
+from confide.collateral.cache import LONGEST, MAX_FILE, Cache, Ends
 from confide.collateral.fetch import Answer, Question
 from confide.errors import CollateralError
 
@@ -130,3 +131,29 @@ def test_a_folder_that_is_a_file_is_misuse(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with refused(Code.COLLATERAL_CACHE):
         Cache(tmp_path / "file", Vendor(), now=lambda: NOW, ends=lambda _: lambda _: None)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_beyond_the_calendar_counts_as_none(tmp_path: Path, moment: str) -> None:
+    world = World(tmp_path)
+    world.ask()
+    (path,) = (tmp_path / "kept").iterdir()
+    path.write_bytes(path.read_bytes().replace(NOW.isoformat().encode(), moment.encode(), 1))
+    assert (world.ask(), world.vendor.asked) == (b"one", 2)
+
+
+def test_an_answer_beyond_the_bound_of_a_file_is_given_and_not_kept(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.vendor.content = bytes(MAX_FILE)
+    for _ in range(2):
+        assert len(world.ask()) == MAX_FILE
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ask()
+    world.now = NOW + timedelta(hours=25)
+    shutil.rmtree(tmp_path / "kept")
+    with refused(Code.COLLATERAL_CACHE):
+        world.ask()

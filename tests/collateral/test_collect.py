@@ -5,7 +5,8 @@ import hashlib
 import json
 import urllib.parse
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from confide.attest import verifiers
 from confide.attest.checks import Checks
 from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.codes import Code
-from confide.collateral.collect import Collector
-from confide.collateral.fetch import HttpFetcher
+from confide.collateral.cache import Cache
+from confide.collateral.collect import Collector, cached, ends_for
+from confide.collateral.fetch import Answer, HttpFetcher, Question
 from confide.collateral.services import Services
 from confide_sim import intel, nvidia
 from confide_sim.amd import FalseChip
@@ -188,3 +190,96 @@ def test_aws_documents_need_nothing(kind: Kind) -> None:
 def test_kinds_without_a_service_are_told() -> None:
     with refused(Code.COLLATERAL_UNKNOWN_PLATFORM):
         collected(Service(), FalseTpm(at=NOW).evidence(extra_data=bytes(32)))
+
+
+@pytest.mark.parametrize("chain", ["", "certificates", "x" * 20_000], ids=["none", "no PEM", "long"])
+def test_a_chain_in_the_headers_that_is_none_is_told(chain: str) -> None:
+    platform = FalsePlatform(Kind.SGX, at=NOW)
+    service = pcs(platform)
+    path = next(path for path in service.answers if "/tcb" in path)
+    service.answers[path] = Said(b"{}", headers={"TCB-Info-Issuer-Chain": chain})
+    with refused(Code.COLLATERAL_ANSWER):
+        collected(service, platform.evidence(report_data=DATA))
+
+
+@pytest.mark.parametrize("said", [b"abc", b'"0', b""], ids=repr)
+def test_a_list_that_is_no_list_is_left_to_the_verifier(said: bytes) -> None:
+    platform = FalsePlatform(Kind.SGX, at=NOW)
+    service, evidence = pcs(platform), platform.evidence(report_data=DATA)
+    service.answers["/sgx/certification/v4/rootcacrl"] = Said(said)
+    with refused(Code.X509_MALFORMED):
+        verify(evidence, collected(service, evidence))
+
+
+MANIFEST = base64.b64encode(b"<a/>").decode()
+OTHER_DIGEST = {"id": "{id}", "rim": MANIFEST, "sha256": "00" * 32}
+MANIFESTS: dict[str, bytes] = {
+    "no JSON": b"<a/>",
+    "a list": b"[]",
+    "no manifest": b'{"id":"{id}"}',
+    "another's": json.dumps({"id": "NV_GPU_DRIVER_X", "rim": MANIFEST}).encode(),
+    "no base 64": b'{"id":"{id}","rim":"*"}',
+    "a number": b'{"id":"{id}","rim":7}',
+    "another digest": json.dumps(OTHER_DIGEST).encode(),
+    "a member twice": b'{"id":"{id}","id":"{id}","rim":""}',
+}
+
+
+@pytest.mark.parametrize("what", MANIFESTS)
+def test_a_manifest_that_is_none_is_told(what: str) -> None:
+    gpu = FalseGpu(at=NOW)
+    service = rim_service(gpu)
+    path = next(path for path in service.answers if "DRIVER" in path)
+    service.answers[path] = Said(MANIFESTS[what].replace(b"{id}", path.rpartition("/")[2].encode()))
+    with refused(Code.COLLATERAL_ANSWER):
+        collected(service, gpu.evidence(nonce=bytes(32)), {"cert-chain": gpu.chain()})
+
+
+def test_a_driver_whose_name_is_a_path_asks_nobody() -> None:
+    gpu = FalseGpu(at=NOW)
+    service = rim_service(gpu)
+    with refused(Code.COLLATERAL_UNKNOWN_PLATFORM):
+        collected(service, gpu.evidence(nonce=bytes(32), opaque={"driver_version": b"../secret\x00"}), {"cert-chain": gpu.chain()})
+    assert not any("secret" in path for path in service.asked)
+
+
+UNSUCCESSFUL = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize("said", [b"", b"no response", UNSUCCESSFUL], ids=["nothing", "garbage", "try later"])
+def test_a_status_that_is_none_is_told(said: bytes) -> None:
+    gpu = FalseGpu(at=NOW)
+    service = rim_service(gpu)
+    service.answers["/ocsp/"] = Said(said)
+    with refused(Code.COLLATERAL_ANSWER):
+        collected(service, gpu.evidence(nonce=bytes(32)), {"cert-chain": gpu.chain()})
+
+
+PLACES = {
+    "https://pcs.example/sgx/certification/v4/tcb": lambda: intel.tcb_info(at=NOW),
+    "https://pcs.example/sgx/certification/v4/qe/identity": lambda: intel.qe_identity(at=NOW),
+    "https://pcs.example/sgx/certification/v4/pckcrl": lambda: intel.crl("platform", at=NOW),
+    "https://pcs.example/IntelSGXRootCA.der": lambda: intel.crl("root", at=NOW),
+    "https://pccs.example/sgx/certification/v4/rootcacrl": lambda: intel.crl("root", at=NOW),
+    "https://kds.example/vcek/v1/Milan/crl": lambda: FalseChip(at=NOW).endorsements().items["crl"],
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_was_asked_tells_how_the_end_of_the_answer_is_read(place: str) -> None:
+    answer = Answer(PLACES[place](), {})
+    assert ends_for(Question(place, 1))(answer) == NOW + timedelta(days=29)
+    assert ends_for(Question(place, 1))(Answer(b"something else", {})) is None
+
+
+def test_certificates_end_too_and_other_answers_do_not() -> None:
+    chip = FalseChip(at=NOW)
+    for path in ("/vcek/v1/Milan/cert_chain", f"/vcek/v1/Milan/{chip.chip_id.hex()}"):
+        assert ends_for(Question(f"https://kds.example{path}", 1))(Answer(chip.certificate, {})) is not None
+    assert ends_for(Question("https://rim.example/v1/rim/x", 1))(Answer(chip.certificate, {})) is None
+
+
+def test_a_cache_stands_in_front_where_there_is_a_folder_for_it(tmp_path: Path) -> None:
+    fetcher = HttpFetcher()
+    assert cached(None, fetcher, now=lambda: NOW) is fetcher
+    assert isinstance(cached(tmp_path / "kept", fetcher, now=lambda: NOW), Cache)

@@ -1,6 +1,8 @@
 """Asking services: bounds, patience, and what is told when they fail."""
 
+import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,3 +129,30 @@ def test_an_address_that_is_none_is_misuse(url: str) -> None:
 
 def test_a_slash_at_the_end_is_no_other_address() -> None:
     assert Services(intel="https://pccs.example:8081/").intel == "https://pccs.example:8081"
+
+
+def test_a_service_that_says_nothing_is_left_in_time(service: Service, fetcher: Make) -> None:
+    answered = threading.Event()
+
+    def silent(_: bytes) -> Said:
+        answered.wait(5.0)
+        return Said(b"late")
+
+    service.answers["/list"] = silent
+    try:
+        with pytest.raises(CollateralError) as caught:
+            fetcher(timeout=0.2, attempts=1).ask(Question(f"{service.url}/list", 9))
+        assert caught.value.code is Code.COLLATERAL_UNREACHABLE
+        assert "no answer in time" in caught.value.found
+    finally:
+        answered.set()
+
+
+def test_an_answer_that_comes_too_late_is_dropped(service: Service, fetcher: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read is quick, and the whole is not."""
+    moments = iter((0.0, 100.0))
+    monkeypatch.setattr("confide.collateral.fetch.time", SimpleNamespace(monotonic=lambda: next(moments, 100.0)))
+    service.answers["/list"] = Said(b"bytes")
+    with pytest.raises(CollateralError) as caught:
+        fetcher(timeout=30.0, attempts=1).ask(Question(f"{service.url}/list", 9))
+    assert "drips" in caught.value.found

@@ -111,3 +111,11 @@ def test_devices_that_the_keyset_names_in_order() -> None:
 def test_other_devices_are_refused(parts: list[tuple[int, bytes]], named: list[bytes]) -> None:
     with refused(Code.VERDICT_DEVICES):
         composite.named_keys(*devices(*parts), keyset(*named), checks=Checks())
+
+
+@pytest.mark.parametrize("kinds", [[], [Kind.SNP], [Kind.SNP, Kind.NITRO]], ids=str)
+def test_a_quote_that_the_keyset_names_is_demanded(kinds: list[Kind]) -> None:
+    """Whoever carries the document may leave pieces out; the keyset is bound, and says what must be there."""
+    named = cast("Keyset", SimpleNamespace(gpu_leaf_key_sha256=(), tpm_ak_spki_sha256=A))
+    with refused(Code.TPM_KEYSET):
+        composite.named_keys([], [of(kind) for kind in kinds], named, checks=Checks())

@@ -389,3 +389,8 @@ def test_a_wrong_member_is_named_first() -> None:
     error = refused(as_json(name="Demo+1"), Code.POLICY_SHAPE)
     assert error.found.startswith("name: expected `str` matching regex")
     assert refused(as_json(serial="3"), Code.POLICY_SHAPE).found == "serial: expected `int`, got `str`"
+
+
+def test_a_proof_by_the_log_needs_receipts() -> None:
+    assert load_policy(as_json(require__log_proof=True)).require.log_proof
+    refused(as_json(require__log_proof=True, require__receipts=UNSAFE), Code.POLICY_SHAPE)

@@ -359,6 +359,7 @@ def test_a_node_that_is_not_what_the_policy_wants_refuses(overrides: dict[str, A
     [
         ({"ohttp_key_configs": [X25519]}, {}, Code.POLICY_POST_QUANTUM),
         ({"receipt_keys": [ml_dsa(5).public]}, {}, Code.POLICY_RECEIPTS),
+        ({}, {"require__log_proof": True}, Code.POLICY_LOG_PROOF),
         (OWNED_KEYS, {}, Code.POLICY_AUTHORITY_KEY),
     ],
 )

@@ -118,7 +118,7 @@ def _parse(data: bytes, question: Question) -> Kept | None:
         ]
         headers = {str(name): str(value) for name, value in head["headers"].items()}
         whole = head["url"] == question.url and head["sha256"] == hashlib.sha256(content).hexdigest()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     fetched, renew, ends = times
     if not (separator and whole and len(data) <= MAX_FILE and fetched and renew):

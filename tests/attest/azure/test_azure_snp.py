@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.attest.azure.world import DAY, EXTRA, MEASUREMENT, NOW, ROOTS, SKIP, genuine, judge, strict, vm
 from tests.support import refused
 
-from confide.attest.azure.hcl import ReportType, parse_hcl_report
+from confide.attest.azure.hcl import ReportType, parse_hcl_report, report_type_of
 from confide.attest.azure.verify import authenticate_snp, authenticate_tdx
 from confide.attest.checks import Checks
 from confide.attest.evidence import Endorsements, Evidence, Kind
@@ -251,3 +251,10 @@ def test_constraints_say_how_many_machines_and_measurements_they_list() -> None:
 def test_the_room_of_the_kind_is_this_one() -> None:
     assert ROOMS[Kind.AZ_SNP_VTPM].authenticate == authenticate_snp
     assert json.loads(runtime(KEY))["vm-configuration"]["vmUniqueId"]
+
+
+@pytest.mark.parametrize("data", [b"", b"HCLA", b"HCLA" + bytes(8189), b"HCLB" + bytes(2596)], ids=["none", "cut", "long", "other"])
+def test_what_is_no_hcl_report_names_no_hardware(data: bytes) -> None:
+    assert report_type_of(data) is None
+    whole = vm().items(extra_data=EXTRA)["hcl-report"]
+    assert report_type_of(whole) == ReportType.SNP

@@ -205,3 +205,10 @@ def test_recorded_tokens_of_emulators_are_judged_right() -> None:
     from conformance import recorded  # noqa: PLC0415
 
     assert recorded.main([str(need_recorded_vectors()), "--kind", "cca"]) == 0
+
+
+def test_a_lenient_record_makes_no_claims_of_what_nobody_signed() -> None:
+    checks = Checks(strict=False)
+    with refused(Code.COSE_SIGNATURE):
+        genuine(platform_message={"key": OTHER}, arguments={"checks": checks})
+    assert [check.title for check in checks.done if not check.ok] == ["platform token signature"]

@@ -228,6 +228,16 @@ UNKNOWN_KEY = der.seq(der.seq(der.oid("1.2.840.113741.98")), der.bits(b"\x00"))
 EDITED_INFO = intel.tcb_info(at=NOW, tcbLevels=[level("OutOfDate")]).replace(b'"OutOfDate"', b'"UpToDate"')
 R_ZERO, S_ORDER = bytes(64), b"\x01" * 32 + P256_ORDER.to_bytes(32)
 
+BASE = "1.2.840.113741.1.13.1"  # PCK Certificate and CRL Profile, section 1.3.5
+FOREIGN, OWN, PPID = (der.seq(der.oid(name), der.octets(bytes(16))) for name in ("1.2.3.4", BASE, f"{BASE}.1"))
+
+
+def longer(quote: bytes) -> bytes:
+    """A byte more in the signature data, of which its length tells."""
+    size = int.from_bytes(quote[432:436], "little") + 1
+    return quote[:432] + size.to_bytes(4, "little") + quote[436:] + b"\x00"
+
+
 LIES: dict[str, Lie] = {
     # the quote's form
     "empty": cut(0),
@@ -255,6 +265,7 @@ LIES: dict[str, Lie] = {
     "certification data beyond its bound": put(Code.DCAP_SIZE, 1048, b"\xff\xff\xff\x7f"),
     "bytes behind the quote": Lie(Code.DCAP_TRAILING, {"behind": b"\x00\x01"}),
     "bytes behind the certification data": part(Code.DCAP_TRAILING, behind=b"\x00"),
+    "bytes behind the outer certification data": Lie(Code.DCAP_TRAILING, {"version": 4, "edited": longer}),
     "bytes behind wrapped certification data": Lie(Code.DCAP_TRAILING, {"version": 4, "part": {"behind": b"\x00"}}),
     "version 4 without type 6": Lie(Code.DCAP_CERTIFICATION, {"version": 4, "part": {"outer": 5}}),
     # certification data that leads nowhere
@@ -316,6 +327,9 @@ LIES: dict[str, Lie] = {
     # its extension
     "no extension": leaf(Code.DCAP_PCK_EXTENSION, extensions=()),
     "extension of garbage": leaf(Code.DCAP_PCK_EXTENSION, extension=b"\x30\x03\x01"),
+    "extension with a member of somebody's": leaf(Code.DCAP_PCK_EXTENSION, extension=der.seq(FOREIGN)),
+    "extension named as its own member": leaf(Code.DCAP_PCK_EXTENSION, extension=der.seq(OWN)),
+    "extension with a member twice": leaf(Code.DCAP_PCK_EXTENSION, extension=der.seq(PPID, PPID)),
     "no PPID": ext("1", None),
     "PPID of 15 bytes": ext("1", der.octets(bytes(15))),
     "no TCB": ext("2", None),

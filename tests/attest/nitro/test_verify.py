@@ -12,12 +12,13 @@ from confide.attest.checks import Checks
 from confide.attest.evidence import Evidence, Kind
 from confide.attest.roots import VENDOR_ROOTS
 from confide.codes import Code
-from confide_sim import aws, x509
+from confide_sim import aws, der, x509
 from confide_sim.aws import Raw
 
 KINDS = [Kind.NITRO, Kind.NITROTPM]
 HOUR = 60 * MINUTE
 OTHER = ec.derive_private_key(7, ec.SECP384R1())
+UNKNOWN_KEY = der.seq(der.seq(der.oid("1.3.6.1.4.1.3704.99")), der.bits(b"\x00"))
 P256 = ec.derive_private_key(7, ec.SECP256R1())
 
 
@@ -105,6 +106,7 @@ LEAVES: dict[str, tuple[Code, dict[str, Any]]] = {
     "expired": (Code.X509_EXPIRED, {"not_after": NOW - MINUTE}),
     "of tomorrow": (Code.X509_NOT_YET_VALID, {"not_before": NOW + MINUTE}),
     "holds another key": (Code.COSE_SIGNATURE, {"public_key": x509.spki(OTHER)}),
+    "holds a key that nobody knows": (Code.COSE_SIGNATURE, {"public_key": UNKNOWN_KEY}),
     "holds a key of another curve": (Code.COSE_SIGNATURE, {"public_key": x509.spki(P256)}),
 }
 

@@ -11,9 +11,11 @@ from tests.support import refused
 from confide.attest.constraints import Ignored
 from confide.attest.nvidia.spdm import Opaque
 from confide.codes import Code
-from confide_sim import aws, nvidia, nvidia_rim, x509
+from confide_sim import aws, der, nvidia, nvidia_rim, x509
 
 SKIP = Ignored.UNSAFE_IGNORED
+P256 = ec.derive_private_key(7, ec.SECP256R1())
+UNKNOWN_KEY = der.seq(der.seq(der.oid("1.3.6.1.4.1.3704.99")), der.bits(b"\x00"))
 OTHER = ec.derive_private_key(7, ec.SECP384R1())
 REVOKED = ocsp.OCSPCertStatus.REVOKED
 
@@ -44,6 +46,14 @@ def other_form() -> dict[str, Any]:
     return {"endorsements": {"rim_driver": whole}}
 
 
+def holding(resources: str) -> dict[str, Any]:
+    """A manifest, signed as it should be, that holds something else."""
+    pieces, certificates = nvidia_rim.body(nvidia.DRIVER, "GH100", [resources]), nvidia.rim_certificates(NOW)
+    sign = nvidia.key_of("rim")
+    whole = nvidia_rim.signed(pieces, sign=lambda data: nvidia.raw_signature(sign, data), certificates=certificates)
+    return {"endorsements": {"rim_driver": whole}}
+
+
 SPACED = ('xml-c14n-20010315"></CanonicalizationMethod>', 'xml-c14n-20010315"></CanonicalizationMethod> ')
 OWN = [nvidia.issue("own", "own", "own", signer="own")]
 FAILURES: dict[str, tuple[Code, dict[str, Any]]] = {
@@ -68,6 +78,17 @@ FAILURES: dict[str, tuple[Code, dict[str, Any]]] = {
     "a signer under the devices' root": (Code.X509_ROOT, rim(certificates=gpu().certificates())),
     "a signer that signs itself": (Code.X509_ROOT, rim(certificates=OWN, key=nvidia.key_of("own"))),
     "another form": (Code.NVIDIA_RIM, other_form()),
+    "a file among measurements": (Code.NVIDIA_RIM, holding('<File name="x"></File>')),
+    "a resource of another type": (Code.NVIDIA_RIM, holding('<Resource index="1" type="Software"></Resource>')),
+    "a measurement without a type": (Code.NVIDIA_RIM, holding('<Resource index="1"></Resource>')),
+    "a measurement twice": (Code.NVIDIA_RIM, holding(nvidia_rim.resource(1, [bytes(48)]) * 2)),
+    "a measurement of a negative index": (Code.NVIDIA_RIM, holding(nvidia_rim.resource(-1, [bytes(48)]))),
+    "a signature with an object": (Code.NVIDIA_XML, edited("<KeyInfo>", "<Object></Object><KeyInfo>")),
+    "a signature without a key": (Code.NVIDIA_XML, edited("KeyInfo>", "Object>")),
+    "a signature in its own certificate": (Code.NVIDIA_XML, edited("<X509Data>", "<X509Data><Signature></Signature>")),
+    "a signature that is no base 64": (Code.NVIDIA_XML, edited("<SignatureValue>", "<SignatureValue>*")),
+    "a signer whose key nobody knows": (Code.NVIDIA_RIM_SIGNATURE, rim(leaf={"public_key": UNKNOWN_KEY})),
+    "a signer whose key is of P-256": (Code.NVIDIA_RIM_SIGNATURE, rim(leaf={"public_key": x509.spki(P256)})),
     "a digest of 32 bytes": (Code.NVIDIA_RIM, rim(golden={7: [bytes(32)]})),
     "an index beyond bounds": (Code.NVIDIA_RIM, rim(golden={10000: [bytes(48)]})),
     "too many alternatives": (Code.NVIDIA_RIM, rim(golden={7: [bytes(48)] * 33})),

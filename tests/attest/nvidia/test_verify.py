@@ -22,6 +22,7 @@ P256 = ec.derive_private_key(7, ec.SECP256R1())
 REVOKED = ocsp.OCSPCertStatus.REVOKED
 ECDSA_SHA384, UNKNOWN_ALGORITHM = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03", b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x63"
 SHA384, UNKNOWN_DIGEST = b"\x60\x86\x48\x01\x65\x03\x04\x02\x02", b"\x60\x86\x48\x01\x65\x03\x04\x02\x63"
+UNKNOWN_KEY = der.seq(der.seq(der.oid("1.3.6.1.4.1.3704.99")), der.bits(b"\x00"))
 HOLD = {"state": REVOKED, "reason": ReasonFlags.certificate_hold}
 
 
@@ -120,6 +121,7 @@ CHAIN: dict[str, tuple[Code, dict[str, Any]]] = {
     "an identity that ended": (Code.X509_EXPIRED, {"identity": {"not_after": NOW - DAY}}),
     "a leaf of tomorrow": (Code.X509_NOT_YET_VALID, {"leaf": {"not_before": NOW + DAY}}),
     "a leaf with another key": (Code.NVIDIA_SIGNATURE, {"leaf": {"public_key": x509.spki(OTHER)}}),
+    "a leaf with a key that nobody knows": (Code.NVIDIA_SIGNATURE, {"leaf": {"public_key": UNKNOWN_KEY}}),
     "a leaf with a key of P-256": (Code.NVIDIA_SIGNATURE, {"leaf": {"public_key": x509.spki(P256)}}),
 }
 
@@ -183,6 +185,13 @@ def test_a_leaf_that_certifies_other_firmware_is_refused(extensions: tuple[bytes
     leaf = {"extensions": (x509.key_usage(digital_signature=True), *extensions)}
     with refused(Code.NVIDIA_FWID):
         genuine(endorsements={"cert_chain": gpu().chain(leaf=leaf)})
+
+
+def test_a_lenient_record_goes_on_behind_a_firmware_that_only_one_side_names() -> None:
+    checks = Checks(strict=False)
+    with refused(Code.NVIDIA_FWID):
+        genuine(**FWIDS["none in the report"], arguments={"checks": checks})
+    assert [check.found for check in checks.done if not check.ok] == ["in the certificate alone"]
 
 
 def test_a_switch_without_a_fwid_says_that_it_was_not_checked() -> None:

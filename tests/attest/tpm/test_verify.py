@@ -241,6 +241,7 @@ def test_the_scheme_is_the_one_that_the_key_has() -> None:
 
 
 CRITICAL = (der.extension("1.2.3.4", der.null(), critical=True),)
+MACHINE = (der.text("nowhere1-a"), der.integer(7), der.text("project"), der.integer(9), der.text("name"))
 CHAINS: list[tuple[str, Code, dict[str, Any]]] = [
     ("no certificate", Code.X509_MISSING, {"ak_cert": None}),
     ("no intermediate", Code.X509_MISSING, {"ak_chain": None}),
@@ -288,6 +289,11 @@ CHAINS: list[tuple[str, Code, dict[str, Any]]] = [
         "a machine with other members",
         Code.TPM_EXTENSION,
         leaf(extensions=(der.extension(GCE_INSTANCE, der.seq(der.integer(1))),)),
+    ),
+    (
+        "a machine with properties of another tag",
+        Code.TPM_EXTENSION,
+        leaf(extensions=(der.extension(GCE_INSTANCE, der.seq(*MACHINE, der.explicit(1, der.seq()))),)),
     ),
     (
         "a long extension",
@@ -465,3 +471,15 @@ def _crls(*lists: bytes) -> bytes:
 
 def _rsa_spki() -> bytes:
     return x509.spki(rsa.generate_private_key(65537, 2048))
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [({"ak_chain": None}, Code.X509_MISSING), ({"ak_chain": GOOGLE.issue_root(serial_number=9)}, Code.X509_ROOT)],
+    ids=["no intermediate", "another root"],
+)
+def test_a_lenient_record_shows_a_chain_that_leads_nowhere_and_makes_no_claims(given: dict[str, Any], code: Code) -> None:
+    checks = Checks(strict=False)
+    with refused(code):
+        genuine(endorsements=given, checks=checks)
+    assert [check.code for check in checks.done if not check.ok] == [code]

@@ -95,7 +95,25 @@ def test_a_header_that_is_not_understood_whole_is_refused(header: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["", ".", "..", "{t}.", ".{t}", "{t}.x", "{t}=", "{t} ", "{t}\n", "é{t}", "{t}+", "{t}/"], ids=repr
+    "change",
+    [
+        "",
+        ".",
+        "A.{t}",
+        "AAAAA.AAAA.AAAA",
+        "AAAA.AAAAA.AAAA",
+        "..",
+        "{t}.",
+        ".{t}",
+        "{t}.x",
+        "{t}=",
+        "{t} ",
+        "{t}\n",
+        "é{t}",
+        "{t}+",
+        "{t}/",
+    ],
+    ids=repr,
 )
 def test_another_form_is_refused(change: str) -> None:
     refused(Code.EAR_MALFORMED, change.replace("{t}", token(PAYLOAD)))

@@ -5,6 +5,7 @@ This vTPM is the paravisor's, which the hardware has measured, and not the host'
 paravisor itself is Microsoft's: its measurement is what `snp` or `tdx` list. Left to others: `extraData` (`binding`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from confide.attest.azure.claims import AzureClaims, AzureSnpClaims, AzureTdxClaims
@@ -20,7 +21,7 @@ from confide.errors import PolicyError
 
 
 @dataclass(frozen=True)
-class AzureConstraints(PcrConstraints):
+class AzureConstraints(PcrConstraints, ABC):
     """Shared by both kinds.
 
     Attributes:
@@ -37,9 +38,9 @@ class AzureConstraints(PcrConstraints):
     allow_no_quote: Ignored | None = None
 
     @property
+    @abstractmethod
     def hardware(self) -> Constraints:
         """Those of the TEE's own report."""
-        raise NotImplementedError
 
     @property
     def platforms(self) -> int | None:

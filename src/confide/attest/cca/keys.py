@@ -15,7 +15,7 @@ from confide.attest.cca.layout import malformed
 from confide.attest.cose import Algorithm
 from confide.attest.x509 import UNREADABLE
 from confide.codes import Code
-from confide.errors import CollateralError, EvidenceError
+from confide.errors import CollateralError
 
 RAW_SIZE, UNCOMPRESSED = 97, 4  # SEC 1 section 2.3.3, P-384
 KTY, ALG, CRV, X, Y = 1, 3, -1, -2, -3  # labels (RFC 9052 table 4, RFC 9053 table 19)
@@ -66,8 +66,5 @@ def platform_key(spki: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def algorithm_of(key: ec.EllipticCurvePublicKey) -> Algorithm:
-    """The COSE algorithm of the key's curve."""
-    found = ALGORITHMS.get(key.curve.name)
-    if found is None:
-        raise EvidenceError(Code.COSE_ALGORITHM, found=key.curve.name, wanted=", ".join(ALGORITHMS))
-    return found
+    """The COSE algorithm of the curve of a key from `realm_key` or `platform_key`."""
+    return ALGORITHMS[key.curve.name]

@@ -82,11 +82,10 @@ def parse(data: bytes) -> Element:
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ProcessingInstructionHandler = builder.refuse
     try:
         parser.Parse(data, True)
+        (root,) = builder.roots
     except (expat.ExpatError, UnicodeError, ValueError) as error:
         raise CollateralError(Code.NVIDIA_XML, found=type(error).__name__, wanted="well-formed XML") from None
-    if builder.root is None:
-        raise CollateralError(Code.NVIDIA_XML, found="no element", wanted="a document")
-    return builder.root
+    return root
 
 
 def canonical(element: Element, *, without: Element | None = None) -> bytes:
@@ -96,7 +95,7 @@ def canonical(element: Element, *, without: Element | None = None) -> bytes:
 
 class _Builder:
     def __init__(self) -> None:
-        self.root: Element | None = None
+        self.roots: list[Element] = []
         self._open: list[Element] = []
         self._count = 0
 
@@ -108,18 +107,15 @@ class _Builder:
         element = Element(name, attributes, declared, {**above, **declared} if declared else above)
         self._count += 1
         self._require(element)
-        if self._open:
-            self._open[-1].children.append(element)
-        elif self.root is None:
-            self.root = element
+        siblings: list[Element | str] | list[Element] = self._open[-1].children if self._open else self.roots
+        siblings.append(element)
         self._open.append(element)
 
     def end(self, _: str) -> None:
         self._open.pop()
 
     def text(self, data: str) -> None:
-        if self._open:
-            self._open[-1].children.append(data)
+        self._open[-1].children.append(data)
 
     def refuse(self, *_: object) -> NoReturn:
         raise CollateralError(Code.NVIDIA_XML, found="a document type, entity or instruction", wanted="elements and text")
