@@ -19,17 +19,24 @@ from confide.codes import Code
 
 
 class ConfideError(Exception):
-    """Every error of this package. `code` is stable across releases and SDKs (spec/01-codes.md)."""
+    """Every error of this package. `code` is stable across releases and SDKs (spec/01-codes.md).
 
-    def __init__(self, code: Code, *, found: str = "", wanted: str = "", hint: str = "") -> None:
+    Attributes:
+        about: what exactly failed, where the code alone does not say: a register, a certificate, a piece of evidence.
+    """
+
+    def __init__(self, code: Code, *, found: str = "", wanted: str = "", hint: str = "", about: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.found = found
         self.wanted = wanted
         self.hint = hint or code.remedy.value
+        self.about = about
 
     def __str__(self) -> str:
         parts = [f"{self.code.value}: {self.code.meaning}"]
+        if self.about:
+            parts.append(f"about {self.about}")
         if self.found:
             parts.append(f"found {self.found}")
         if self.wanted:
@@ -37,10 +44,11 @@ class ConfideError(Exception):
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, str]:
-        """The one JSON shape of an error, on the command line and inside the seal."""
+        """The one JSON shape of an error, on the command line and inside the seal. `about` is left out where there is none."""
         return {
             "code": self.code.value,
             "meaning": self.code.meaning,
+            **({"about": self.about} if self.about else {}),
             "found": self.found,
             "wanted": self.wanted,
             "hint": self.hint,

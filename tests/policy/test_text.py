@@ -207,20 +207,21 @@ LATE = NOW + timedelta(days=3)  # later than devices' statuses, before the revoc
 def test_of_several_pieces_each_is_looked_at_and_a_failure_says_which() -> None:
     shown = explain(machine(*GPUS[:2], short=True), with_gpus(), now=LATE, nonce=NONCE, roots=ROOTS)
     assert shown.failure is not None
-    assert shown.failure.found.startswith("nvidia 0: one from 2026-11-24")
+    assert shown.failure.about == "nvidia 0: GH100 A01 GSP BROM revocation"
+    assert shown.failure.found.startswith("one from 2026-11-24")
     assert {check.piece for check in shown.sections[0].checks if not check.ok} == {"nvidia 0", "nvidia 1"}
     assert [claims.kind for claims in shown.claims] == [Kind.SNP]  # the report alone is genuine then
     with pytest.raises(ConfideError) as caught:
         verify(machine(*GPUS[:2], short=True), with_gpus(), now=LATE, nonce=NONCE, roots=ROOTS)
     assert caught.value.code is shown.failure.code
-    assert caught.value.found == shown.failure.found
+    assert (caught.value.about, caught.value.found) == (shown.failure.about, shown.failure.found)
 
 
 def test_of_one_piece_nothing_says_which() -> None:
     assert "[snp]" not in explained()
-    late = explain(World().document(), policy(), now=NOW + timedelta(days=40), nonce=NONCE, roots=ROOTS)
+    late = explain(World().document(), policy(), now=NOW + timedelta(days=30), nonce=NONCE, roots=ROOTS)
     assert late.failure is not None
-    assert not late.failure.found.startswith("snp")
+    assert late.failure.about == "revocation list of ARK-Milan nextUpdate"
 
 
 def test_checks_of_several_pieces_stand_behind_their_names() -> None:

@@ -70,7 +70,7 @@ class Checks:
         """Note the check; raise `error(code)` when it failed and the record is strict."""
         self.done.append(Check(code, title, ok, found, wanted))
         if not ok:
-            self.fail(error(code, found=found, wanted=wanted, hint=hint))
+            self.fail(error(code, found=found, wanted=wanted, hint=hint, about=title))
 
     def fail(self, failure: ConfideError) -> None:
         """Remember the first failure; a strict record raises it."""
@@ -101,7 +101,7 @@ class Checks:
             self.not_checked[skipped:] = [replace(each, piece=piece) for each in self.not_checked[skipped:]]
             failure = raised or (None if self._failure is before else self._failure)
             if failure is not None and failure is not before and among > 1:
-                failure.found = f"{piece}: {failure.found}"
+                failure.about = f"{piece}: {failure.about}" if failure.about else piece
 
     def conclude(self) -> None:
         """Raise the first failure, if any. Called before claims or a verdict leave the verifier."""

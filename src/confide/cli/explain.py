@@ -21,7 +21,7 @@ from confide.errors import MisuseError
     "evidence_collateral",
     type=PATH,
     metavar="FOLDER",
-    help="Its certificates and lists, named as in a node's collateral_dir.",
+    help="Its certificates and lists, named by their roles.",
 )
 @option(
     "--source",

@@ -12,8 +12,10 @@ SIMULATED = "SIMULATED: a false vendor signed this evidence. It protects nothing
 
 
 def fail_text(error: ConfideError) -> str:
-    """`error:` with code, found and wanted, then `hint:` with what to do."""
+    """`error:` with code, what it is about, found and wanted, then `hint:` with what to do."""
     lines = [f"error: {error.code.meaning} ({error.code.value})"]
+    if error.about:
+        lines.append(f"  about:  {error.about}")
     if error.found:
         lines.append(f"  found:  {error.found}")
     if error.wanted:

@@ -124,6 +124,8 @@ def _hint(error: ConfideError, document: bytes, at: datetime | None) -> None:
     elif error.code in DATED and at is None:
         made = format_time(parse_document(document).issued_at)
         error.hint = f"a file is judged as of now: add --at {made}, when it was made by its host's clock"
+    elif error.code in LACKING:
+        error.hint = "`confide bundle complete` adds what is missing, from a folder or from the vendor's service"
 
 
 def look_at(recorded: Pieces, policy: Policy | None, *, now: datetime, at: datetime | None) -> Explanation:

@@ -118,6 +118,7 @@ def _failure(failure: ConfideError, sections: tuple[Section, ...]) -> Iterator[s
     failed = sum(not check.ok for section in sections for check in section.checks)
     total = sum(len(section.checks) for section in sections)
     yield from ("", f"{failure.code.value}: {failure.code.meaning}")
+    yield from _wrapped("  about   ", failure.about) if failure.about else ()
     yield from _wrapped("  found   ", failure.found or "-")
     yield from _wrapped("  wanted  ", failure.wanted or "-")
     if failed > 1:

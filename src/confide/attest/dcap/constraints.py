@@ -97,7 +97,8 @@ def _tcb(claims: IntelClaims, constraints: IntelConstraints, checks: Checks) -> 
     if status is None:
         checks.require(False, Code.DCAP_TCB_UNKNOWN, "TCB status", found="unknown", wanted=wanted, error=CollateralError)
         return
-    rule(checks, status in constraints.tcb and status not in NEVER, Code.DCAP_TCB_STATUS, "TCB status", status.value, wanted)
+    accepts = status in constraints.tcb and status not in NEVER
+    rule(checks, accepts, Code.DCAP_TCB_STATUS, "TCB status", status.value if accepts else _with_advisories(claims), wanted)
     accepted = constraints.tcb.get(status, ())
     if isinstance(accepted, Ignored):
         if status is not TcbStatus.UP_TO_DATE:
@@ -106,6 +107,12 @@ def _tcb(claims: IntelClaims, constraints: IntelConstraints, checks: Checks) -> 
     unknown = [advisory for advisory in claims.advisories if advisory not in accepted]
     found = ", ".join(unknown[:SHOWN]) or "none beyond"
     rule(checks, not unknown, Code.DCAP_ADVISORY, "advisories", found, f"among {', '.join(accepted[:SHOWN]) or 'none'}")
+
+
+def _with_advisories(claims: IntelClaims) -> str:
+    """The status, and what Intel says about it: a reader's next question."""
+    more = f" and {len(claims.advisories) - SHOWN} more" if len(claims.advisories) > SHOWN else ""
+    return f"{claims.tcb_status}: {', '.join(claims.advisories[:SHOWN])}{more}" if claims.advisories else str(claims.tcb_status)
 
 
 def rule(
