@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from tests.attest.azure import world as azure_world
@@ -26,25 +24,29 @@ from tests.guest.devices.fuse import File, Folder, mounted
 
 import confide_sim
 from confide.attest.azure.hcl import ReportType, parse_hcl_report, report_type_of
+from confide.attest.binding import carried_by
 from confide.attest.claims import Claims
 from confide.attest.evidence import Evidence, Kind
 from confide.collateral.fetch import Answer, Question
-from confide.collateral.files import INTEL
 from confide.guest.devices import azure, nitro
 from confide.guest.devices.certificates import parse_table
 from confide.guest.devices.checked import CheckedTee
 from confide.guest.devices.imds import MetadataService
+from confide.guest.devices.platforms import platform_of
 from confide.guest.devices.reports import RawReport, patiently
 from confide.guest.devices.snp import SnpSource
-from confide.guest.devices.source import Raw, Source
+from confide.guest.devices.source import NOTHING, Raw, Source
 from confide.guest.devices.tpm import commands
 from confide.guest.devices.tpm import nitro as nitrotpm
 from confide.guest.devices.tpm.source import AZURE_KEY, PCRS, consistent_quote, explained, pcrs_json, plain_public
 from confide.guest.devices.tsm import TsmReports
 from confide_sim.amd import FalseChip
 from confide_sim.arm import FalseRealm
-from confide_sim.aws import cbor
+from confide_sim.aws import FalseHost, cbor
+from confide_sim.azure import FalseTdVm, FalseVm
 from confide_sim.intel import FalsePlatform, pem
+from confide_sim.nvidia import FalseGpu
+from confide_sim.tpm import GOOGLE, FalseTpm
 
 DATA = bytes(range(64))
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -57,7 +59,8 @@ SESSION = bytes(5)  # the empty answer of a password session
 
 @dataclass
 class Given:
-    """A device that says what it is given; of SEV-SNP what stands behind configfs-tsm and /dev/sev-guest."""
+    """A device that says what it is given, with what the host gives under roles with a plus before them; of SEV-SNP what stands
+    behind configfs-tsm and /dev/sev-guest."""
 
     kind: Kind
     items: Items
@@ -70,20 +73,19 @@ class Given:
         """The same, whatever is asked."""
         if self.kind is Kind.SNP:
             return RawReport(self.items["report"], self.items["table"])
-        return Raw(self.items)
+        own = {role: value for role, value in self.items.items() if not role.startswith("+")}
+        return Raw(own, {role[1:]: value for role, value in self.items.items() if role not in own})
 
 
-def checked(kind: Kind, items: Items, *, collateral: Mapping[str, bytes] | None = None) -> Target:
+def checked(kind: Kind, evidence: Items, endorsements: Items = NOTHING) -> Target:
     """A node that asks for evidence over `DATA`: what it would show says what the whole says."""
-    folder = Path(mkdtemp(prefix="confide-fuzz-"))
-    for name, value in (collateral or {}).items():
-        (folder / name).write_bytes(value)
-    asked: dict[str, Any] = {"roots": confide_sim.roots(), "collateral_dir": folder, "now": lambda: NOW}
+    items = {**evidence, **{f"+{role}": value for role, value in endorsements.items()}}
+    asked: dict[str, Any] = {"roots": confide_sim.roots(), "now": lambda: NOW}
 
     def examined(given: Items) -> Claims:
         device = Given(kind, given)
         source: Source = SnpSource(device) if kind is Kind.SNP else device
-        return CheckedTee(source, **asked).examine(DATA).claims
+        return CheckedTee(source, **asked).examine(DATA[: platform_of(kind).asked]).claims
 
     whole = examined(items)
 
@@ -100,11 +102,23 @@ def _snp() -> Target:
     return checked(Kind.SNP, {"report": chip.report(report_data=DATA), "table": table_of(certificates(chip))})
 
 
-def _tdx() -> Target:
-    platform = FalsePlatform(Kind.TDX, at=NOW)
-    given = platform.endorsements(at=NOW).items
-    files = {name: given[role] for name, (role, _) in INTEL.items() if role in given}
-    return checked(Kind.TDX, {"quote": platform.quote(report_data=DATA)}, collateral=files)
+def _intel(kind: Kind) -> Target:
+    platform = FalsePlatform(kind, at=NOW)
+    return checked(kind, {"quote": platform.quote(report_data=DATA)}, platform.endorsements(at=NOW).items)
+
+
+def _nitro(kind: Kind) -> Target:
+    return checked(kind, FalseHost(kind, at=NOW).evidence(report_data=DATA).items)
+
+
+def _with_tpm(one: FalseTpm | FalseVm | FalseTdVm, kind: Kind) -> Target:
+    return checked(kind, one.evidence(extra_data=carried_by(kind, DATA)).items, one.endorsements().items)
+
+
+def _gpu() -> Target:
+    one = FalseGpu("GH100", at=NOW, seed=b"fuzz")
+    short = {"rim_driver": one.rim("driver", indexes=(7, 35)), "rim_vbios": one.rim("vbios", indexes=(0, 1))}
+    return checked(Kind.NVIDIA, one.evidence(nonce=DATA[:32]).items, one.endorsements(**short).items)
 
 
 def _cca() -> Target:
@@ -292,7 +306,14 @@ def _nsm() -> Target:
 TARGETS: Mapping[str, Callable[[], Target]] = {
     "configfs": _configfs,
     "node-snp": _snp,
-    "node-tdx": _tdx,
+    "node-tdx": lambda: _intel(Kind.TDX),
+    "node-sgx": lambda: _intel(Kind.SGX),
+    "node-nitro": lambda: _nitro(Kind.NITRO),
+    "node-nitrotpm": lambda: _nitro(Kind.NITROTPM),
+    "node-tpm": lambda: _with_tpm(FalseTpm(GOOGLE, at=NOW), Kind.TPM),
+    "node-az-snp-vtpm": lambda: _with_tpm(FalseVm(at=NOW), Kind.AZ_SNP_VTPM),
+    "node-az-tdx-vtpm": lambda: _with_tpm(FalseTdVm(at=NOW), Kind.AZ_TDX_VTPM),
+    "node-nvidia": _gpu,
     "node-cca": _cca,
     "snp-table": lambda: parser(table_of(certificates(FalseChip(at=NOW))), parse_table),
     "tpm-answers": _quotes,
