@@ -196,6 +196,27 @@ def test_a_node_is_verified_saved_and_judged_again(kind: str, folder: Path, caps
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_node_is_looked_at_trusted_and_vouched_for(kind: str, folder: Path, capsys: Captured, now: Lab) -> None:
+    assert run(["key", "new", "results.key"]) == 0
+    with answering(lambda nonce: now.document(kind, nonces=(nonce,))) as url:
+        typed = ["trust", url, "-o", "policy", "--unsafe-accept-simulated"]
+        assert run(typed) == int(Exit.POLICY)  # nobody is there to ask
+        shown = capsys.readouterr().err
+        entries = shown.partition("A YES WOULD TRUST")[2]
+        assert all(f"({each})\n" in entries for each in kind.split("+"))
+        assert "the policy names none" not in shown  # there is no policy
+        readable(shown)
+        assert run([*typed, "--accept-digest", shown.rpartition("--accept-digest ")[2].strip()]) == 0
+        assert run(["verify", url, "--policy", "policy", "--ear", "node.jwt", "--ear-key", "results.key"]) == 0
+    capsys.readouterr()
+    checked = ["ear", "check", "node.jwt", "--key", "results.key.pub.json", "--accept", "contraindicated"]
+    assert run(checked) == 0  # whose word on simulated evidence is the worst there is
+    out = capsys.readouterr().out
+    assert all(f"  {each}" in out for each in kind.split("+"))
+    assert run(checked[:-2]) == int(Exit.POLICY)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_evidence_for_anothers_nonce_is_refused(kind: str, folder: Path, capsys: Captured, now: Lab) -> None:
     (folder / "policy").write_bytes(now.policy(kind))
     with answering(lambda _: now.document(kind, nonces=OTHERS[:1])) as url:

@@ -25,6 +25,7 @@ from confide.policy.model import AcceptEntry, NodeRules, Origin, Policy, PoolRul
 from confide.policy.record import absorb
 from confide.policy.verdict import KEM_XWING, Custody, Unbound
 
+WITHOUT = "no policy says what is accepted"
 NO_POLICY = "none was given: what runs there was compared with nothing"
 _SHOWN = 4  # digests spelled out in a message; the rest is counted
 
@@ -72,9 +73,10 @@ def accepted(policy: Policy, claims: Claims, *, checks: Checks) -> AcceptEntry:
 def presentable(claims: Claims, checks: Checks) -> None:
     """Without a policy: the strict state checks alone. What they would compare with reference values is listed as not checked."""
     trial = _trial(table.of(claims.kind)[1].without_references(claims), claims)
-    absorb(checks, replace(trial, relaxations=[]))
+    told = [replace(item, why=WITHOUT) if item.why.startswith("the policy ") else item for item in trial.not_checked]
+    absorb(checks, replace(trial, relaxations=[], not_checked=told))
     for item in trial.relaxations:
-        checks.skip(item.setting, "no policy says what is accepted")
+        checks.skip(item.setting, WITHOUT)
 
 
 def _trial(constraints: Constraints, claims: Claims) -> Checks:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from confide.attest.checks import Check
+from confide.attest.evidence import Kind
 from confide.errors import ConfideError
 from confide.formats.fields import format_time
 from confide.policy.explanation import Explanation
@@ -76,7 +77,8 @@ def _lines(explanation: Explanation, *, every_check: bool) -> Iterator[str]:
 def _summary(sections: tuple[Section, ...]) -> Iterator[str]:
     for section in sections:
         failed = sum(not check.ok for check in section.checks)
-        count = f"{failed} of {len(section.checks)} failed" if failed else f"{len(section.checks)} checks"
+        total = len(section.checks)
+        count = f"{failed} of {total} failed" if failed else f"{total} check{'' if total == 1 else 's'}"
         yield f"  {'✗' if failed else '✓'} {QUESTIONS[section.stage]:<72}{count}"
 
 
@@ -197,10 +199,12 @@ def _check(check: Check, width: int) -> Iterator[str]:
 def _trusted(proposal: Proposal) -> Iterator[str]:
     yield "A YES WOULD TRUST, from now on:"
     for accept in proposal.trusted["accept"]:
-        for name, value in accept.items():
-            yield from _wrapped(f"  {name:<{TITLE}}  ", _value(value))
+        kind = Kind(accept["tee"])
+        yield from ("", f"  {MEANINGS[kind].name} ({kind.value})")
+        yield from (line for name, value in accept.items() if name != "tee" for line in _member(name, value))
+    yield from ("", "  the node and its models")
     for name, value in proposal.trusted["node"].items():
-        yield from _wrapped(f"  {name:<{TITLE}}  ", _value(value))
+        yield from _member(name, value)
     for alias, digests in proposal.trusted["models"].items():
         yield from _wrapped(f"  {'model ' + alias:<{TITLE}}  ", _value(digests))
     yield from ("", f"  digest of all this: {proposal.digest}")
@@ -208,7 +212,17 @@ def _trusted(proposal: Proposal) -> Iterator[str]:
                               "decides what you trust, if you do not.")  # fmt: skip
 
 
+def _member(name: str, value: object) -> Iterator[str]:
+    """A member of an entry; of a table (PCRs, minimum firmware, a paravisor's hardware) a line for each of its own."""
+    if isinstance(value, dict) and any(isinstance(each, dict | list) for each in value.values()):
+        yield from (line for key, each in value.items() for line in _member(f"{name} {key}", each))
+        return
+    yield from _wrapped(f"  {name:<{TITLE}}  ", _value(value))
+
+
 def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
