@@ -42,13 +42,23 @@ class Accepted:
     endorsements: Endorsements
 
     def verify(self, *, evidence: Mapping[str, bytes] | None = None, endorsements: Mapping[str, bytes] | None = None) -> Claims:
-        """The real verifier with strict arguments; `evidence` and `endorsements` replace roles.
+        """The real verifier with strict arguments; `evidence` and `endorsements` replace roles."""
+        return self.judge(Checks(), evidence=evidence, endorsements=endorsements)
+
+    def judge(
+        self,
+        checks: Checks,
+        *,
+        evidence: Mapping[str, bytes] | None = None,
+        endorsements: Mapping[str, bytes] | None = None,
+    ) -> Claims:
+        """As `verify`, into a record of the caller's.
 
         A GPU's manifests that do not verify are told by the second door, so that one is passed too.
         """
         items = {**self.evidence.items, **(evidence or {})}
         given = Endorsements({**self.endorsements.items, **(endorsements or {})})
-        arguments: dict[str, Any] = {"roots": ROOTS, "now": NOW, "revocation": Revocation(), "checks": Checks()}
+        arguments: dict[str, Any] = {"roots": ROOTS, "now": NOW, "revocation": Revocation(), "checks": checks}
         found = verifiers.authenticate(Evidence(self.evidence.kind, items), given, **arguments)
         if isinstance(found, NvidiaClaims):
             validate(found, NvidiaConstraints(), checks=Checks())

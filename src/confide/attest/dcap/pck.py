@@ -64,9 +64,7 @@ def decode(certificate: Certificate) -> Pck:
     """
     try:
         value = extensions_of(certificate).get_extension_for_oid(ObjectIdentifier(BASE)).value
-        if not isinstance(value, UnrecognizedExtension):
-            raise TypeError
-        return _decode(value.value)
+        return _decode(value.value if isinstance(value, UnrecognizedExtension) else b"")
     except (*UNREADABLE, ExtensionNotFound, IndexError) as error:
         found = "none" if isinstance(error, ExtensionNotFound) else f"one that does not decode: {type(error).__name__}"
         wanted = "the SGX extension of a PCK certificate"

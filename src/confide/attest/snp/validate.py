@@ -217,7 +217,7 @@ def _hardening(policy: int, required: GuestPolicy, checks: Checks) -> None:
     unasked = [bit.name for bit in HARDENING if bit.name and not bit & required]
     if unasked:
         checks.skip(f"POLICY {', '.join(unasked)}", "the policy does not require that the guest asked for it")
-    for bit in HARDENING & required:
+    for bit in required:
         _refusal(bool(policy & bit), Code.SNP_GUEST_POLICY, f"POLICY.{bit.name}", _bit(bool(policy & bit)), "1", checks)
 
 
