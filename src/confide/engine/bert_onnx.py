@@ -20,6 +20,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from confide.codes import Code
+from confide.engine.quantize import Dense
 from confide.errors import PackageError
 
 OPSET = 20  # Gelu; LayerNormalization is 17
@@ -83,13 +84,19 @@ def tensor_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
 
 
 def build(
-    config: BertConfig, tensors: Mapping[str, Array], *, head: LinearHead | None = None, classifier: bool = False
+    config: BertConfig,
+    tensors: Mapping[str, Array],
+    *,
+    head: LinearHead | None = None,
+    classifier: bool = False,
+    dense: Dense | None = None,
 ) -> tuple[bytes, str]:
     """The serialised graph and the name of its output: token vectors, or `logits` with a head.
 
-    `classifier` uses the tensors `pooler.dense.*` and `classifier.*` of a `BertForSequenceClassification`.
+    `classifier` uses the tensors `pooler.dense.*` and `classifier.*` of a `BertForSequenceClassification`; `dense` makes the
+    encoder's dense layers in another way (`quantize`).
     """
-    graph = _Graph()
+    graph = _Graph(dense)
     hidden = _embeddings(graph, config, tensors)
     for layer in range(config.num_hidden_layers):
         hidden = _layer(graph, config, tensors, f"encoder.layer.{layer}", hidden)
@@ -106,7 +113,8 @@ def build(
 class _Graph:
     """Nodes and weights as they come; names are those of the weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, dense: Dense | None = None) -> None:
+        self._dense = dense
         self._nodes: list[onnx.NodeProto] = []
         self._weights: dict[str, onnx.TensorProto] = {}
 
@@ -131,6 +139,8 @@ class _Graph:
 
     def dense(self, tensors: Mapping[str, Array], name: str, value: str) -> str:
         """x W^T + b, as `torch.nn.Linear` stores them."""
+        if self._dense is not None and name.startswith("encoder."):
+            return self._dense(self, tensors[f"{name}.weight"], tensors[f"{name}.bias"], name, value)
         product = self.add("MatMul", value, self.weight(f"{name}.weight", tensors[f"{name}.weight"].T), name=f"{name}.product")
         return self.add("Add", product, self.weight(f"{name}.bias", tensors[f"{name}.bias"]), name=name)
 

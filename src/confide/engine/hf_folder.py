@@ -94,7 +94,7 @@ def read_source(folder: Path) -> Source:
     if not folder.is_dir():
         raise PackageError(Code.PACKAGE_NOT_FOUND, found=str(folder), wanted="a model folder")
     config = _read_json(folder / "config.json", _Config)
-    tokenizer = _read(folder / "tokenizer.json")
+    tokenizer = read_bounded(folder / "tokenizer.json")
     _check_tokenizer(tokenizer, config.vocab_size)
     weights, graph = folder / "model.safetensors", _first(folder, ("model.onnx", "onnx/model.onnx"))
     if not weights.is_file() and graph is None:
@@ -276,7 +276,8 @@ def _opened(path: Path) -> Any:
         raise PackageError(Code.PACKAGE_WEIGHTS, found=type(error).__name__, wanted=f"a safetensors file {path.name}") from None
 
 
-def _read(path: Path, limit: int = MAX_JSON) -> bytes:
+def read_bounded(path: Path, limit: int = MAX_JSON) -> bytes:
+    """A whole file of at most `limit` bytes; raises `package.source`, `package.too_large`."""
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -290,7 +291,7 @@ def _read(path: Path, limit: int = MAX_JSON) -> bytes:
 
 
 def _read_json(path: Path, kind: Any) -> Any:
-    data = _read(path, 4 << 20)
+    data = read_bounded(path, 4 << 20)
     try:
         return msgspec.convert(json.loads(data), kind)
     except (ValueError, RecursionError):

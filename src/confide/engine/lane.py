@@ -221,8 +221,13 @@ class Lane:
 
 
 def _load_error(status: int) -> EngineError:
-    found = {wire.Status.TOKENIZER: "a tokenizer.json that cannot be used", wire.Status.GRAPH: "an ONNX graph that does not fit"}
-    return EngineError(Code.ENGINE_LOAD, found=found.get(wire.Status(status), "a failure") if status <= 5 else "nonsense")
+    found = {
+        wire.Status.TOKENIZER: "a tokenizer.json that cannot be used",
+        wire.Status.GRAPH: "an ONNX graph that does not fit",
+        wire.Status.INTEGERS: "an int8 package, and a CPU without exact 8-bit products (VNNI)",
+    }
+    known = status in set(wire.Status)
+    return EngineError(Code.ENGINE_LOAD, found=found.get(wire.Status(status), "a failure") if known else "nonsense")
 
 
 def _answer_error(status: int, job: Job) -> EngineError:

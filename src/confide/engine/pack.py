@@ -4,6 +4,7 @@
 2. decide task, labels, steps                  5. write the container under a temporary name
 3. build the ONNX graph, or take the given one 6. run the example in a sandboxed worker; only then give the package its name
 
+With calibration texts the graph of step 3 is made a second time in int8, and compared with the first.
 Nothing is left behind when any step fails. Needs `confide[pack]` and `confide[server]`; no torch, no hub.
 """
 
@@ -12,6 +13,7 @@ import hashlib
 import re
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +39,15 @@ from confide.engine.results import EmbeddingOutput, Result
 from confide.errors import MisuseError, PackageError
 
 try:
-    from confide.engine import bert_onnx, hf_folder
+    from confide.engine import accuracy, bert_onnx, hf_folder, quantize
+    from confide.engine.steps import Pipeline, load_tokenizer
 except ImportError as error:  # pragma: no cover - tried in an environment without the extra (tests/engine/test_pack.py)
     raise MisuseError(Code.PACKAGE_EXTRA, found=f"no {error.name}", wanted="pip install 'confide[pack,server]'") from None
 
 EXAMPLE = "The quick brown fox jumps over the lazy dog."
+CALIBRATION = Path(__file__).with_name("calibration.txt")
+MIN_CALIBRATION, MAX_CALIBRATION = 8, 4096  # texts
+INT8 = "int8, made by confide pack"
 _CORE, _TOKENIZER = "model.onnx", "tokenizer.json"
 
 
@@ -54,6 +60,7 @@ class PackReport:
     seconds: float
     example: str
     result: Result
+    accuracy: "accuracy.Accuracy | None" = None  # of an int8 package
 
     @property
     def digest(self) -> bytes:
@@ -70,7 +77,7 @@ class PackReport:
         shown.append(f"  {self.package.location.name} {self.container_bytes:,} bytes, packed in {self.seconds:.1f} s")
         shown.append(f"  package digest {self.digest.hex()}")
         shown.append(f"  example {self.example!r}: {_show(self.result)}")
-        return shown
+        return shown + ([] if self.accuracy is None else self.accuracy.lines())
 
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
@@ -87,6 +94,7 @@ class PackReport:
             "dimension": manifest.dimension,
             "max_tokens": manifest.pre.max_tokens,
             "example": {"input": self.example, "output": _show(self.result)},
+            "int8": None if self.accuracy is None else self.accuracy.as_dict(),
         }
 
 
@@ -114,6 +122,7 @@ def pack(
     max_tokens: int | None = None,
     about: About | None = None,
     example: str = EXAMPLE,
+    calibration: Sequence[str] | None = None,
 ) -> PackReport:
     """Make the package `out` from the model folder `source`, and try it on `example`.
 
@@ -123,6 +132,7 @@ def pack(
         name: suggested alias; the folder's name otherwise.
         head: a safetensors file with `weight`, `bias` and labels, which makes a sentence encoder a classifier.
         max_tokens: fewer than the model takes.
+        calibration: texts; makes an int8 package (`quantize`) whose ranges come from every other text, compared on the rest.
 
     Raises:
         PackageError: a `package.*` code; `out` is then as it was before.
@@ -135,6 +145,10 @@ def pack(
     with _scratch(out) as folder:
         files = {_CORE: plan.core, _TOKENIZER: found.tokenizer}
         manifest = _manifest(plan, files, name=name or _alias(source), max_tokens=limit, about=about or About())
+        compared = None
+        if calibration is not None:
+            files[_CORE], compared = _int8(found, plan, manifest, labels, head, calibration)
+            manifest = _manifest(plan, files, name=name or _alias(source), max_tokens=limit, about=about or About(INT8))
         for path, data in {**files, MANIFEST_NAME: dump_manifest(manifest)}.items():
             _write(Path(folder) / path, data)
         trial = out.with_name(f".{out.name}.{Path(folder).name}")
@@ -147,7 +161,20 @@ def pack(
         finally:
             trial.unlink(missing_ok=True)
     package = open_package(out, expected_digest=package.digest)
-    return PackReport(package, out.stat().st_size, time.perf_counter() - start, example, result)
+    return PackReport(package, out.stat().st_size, time.perf_counter() - start, example, result, compared)
+
+
+def read_calibration(path: Path = CALIBRATION) -> list[str]:
+    """A text a line, empty ones left out.
+
+    Raises:
+        PackageError: `package.source`, `package.too_large`.
+    """
+    data = hf_folder.read_bounded(path, MAX_CALIBRATION * 1024)
+    try:
+        return [line for line in data.decode("utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise PackageError(Code.PACKAGE_SOURCE, found=f"{path.name} that is no UTF-8", wanted="a text a line") from None
 
 
 def try_package(package: Package, example: str) -> Result:
@@ -175,22 +202,50 @@ def _task(source: "hf_folder.Source", task: Task | str | None, head: Path | None
     return Task.TEXT_CLASSIFICATION if head is not None or source.is_classifier else Task.SENTENCE_EMBEDDING
 
 
-def _plan(source: "hf_folder.Source", task: Task, labels: tuple[str, ...] | None, head: Path | None) -> _Plan:
+def _int8(
+    source: "hf_folder.Source",
+    plan: _Plan,
+    manifest: Manifest,
+    labels: tuple[str, ...] | None,
+    head: Path | None,
+    texts: Sequence[str],
+) -> tuple[bytes, "accuracy.Accuracy"]:
+    """The int8 graph, and what it costs and gives."""
+    if source.weights is None:
+        raise PackageError(Code.PACKAGE_ARCHITECTURE, found="int8 for an ONNX graph", wanted="safetensors weights")
+    if not MIN_CALIBRATION <= len(texts) <= MAX_CALIBRATION:
+        found, wanted = f"{len(texts)} calibration texts", f"{MIN_CALIBRATION} to {MAX_CALIBRATION}"
+        raise PackageError(Code.PACKAGE_SOURCE, found=found, wanted=wanted)
+    encode = load_tokenizer(source.tokenizer, manifest.pre.max_tokens).encode
+    ids = [found for found in (encode(text).ids for text in texts) if found]
+    seen, unseen = ids[::2], ids[1::2]
+    small = _plan(source, plan.task, labels, head, quantize.Int8Dense(quantize.observe(plan.core, seen))).core
+    first, second = (Pipeline(manifest, core=core, tokenizer=source.tokenizer) for core in (plan.core, small))
+    return small, accuracy.compare(first, second, unseen, sizes=(len(plan.core), len(small)))
+
+
+def _plan(
+    source: "hf_folder.Source",
+    task: Task,
+    labels: tuple[str, ...] | None,
+    head: Path | None,
+    dense: "quantize.Dense | None" = None,
+) -> _Plan:
     if source.weights is None:
         return _plan_onnx(source, task, labels, head)
     config = hf_folder.bert_config(source)
     if task is Task.SENTENCE_EMBEDDING:
-        core, output = bert_onnx.build(config, hf_folder.read_weights(source.weights, config))
+        core, output = bert_onnx.build(config, hf_folder.read_weights(source.weights, config), dense=dense)
         return _Plan(task, core, (GraphInput.INPUT_IDS,), output, _embedding_steps(source), config.hidden_size)
     if head is not None:
         linear, found = hf_folder.read_head(head, config.hidden_size)
-        core, output = bert_onnx.build(config, hf_folder.read_weights(source.weights, config), head=linear)
+        core, output = bert_onnx.build(config, hf_folder.read_weights(source.weights, config), head=linear, dense=dense)
     else:
         found = source.labels or labels or ()
         if not found:
             raise PackageError(Code.PACKAGE_SOURCE, found="no id2label", wanted="labels in config.json, given, or a head")
         tensors = hf_folder.read_weights(source.weights, config, labels=len(found))
-        core, output = bert_onnx.build(config, tensors, classifier=True)
+        core, output = bert_onnx.build(config, tensors, classifier=True, dense=dense)
     names = _labels(found, labels)
     return _Plan(task, core, (GraphInput.INPUT_IDS,), output, (_score(source),), len(names), names)
 

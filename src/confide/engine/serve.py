@@ -61,6 +61,8 @@ class Worker:
             status = wire.Status.TOKENIZER
         except steps.GraphFault:
             status = wire.Status.GRAPH
+        except steps.IntegerFault:
+            status = wire.Status.INTEGERS
         except Exception:  # noqa: BLE001 - the engine is told, and nothing else may leave this process
             status = wire.Status.FAILED
         gc.collect()

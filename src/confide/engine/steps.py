@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from confide.engine import integers
 from confide.engine.manifest import GraphInput, Manifest, PostStep, Task
 from confide.engine.runtime import open_session
 
@@ -33,6 +34,10 @@ class TokenizerFault(Exception):  # noqa: N818 - inside a worker only; becomes a
 
 class GraphFault(Exception):  # noqa: N818 - as above
     """The ONNX graph cannot be used, or is not what the manifest says."""
+
+
+class IntegerFault(Exception):  # noqa: N818 - as above
+    """The package needs exact 8-bit products, and this CPU has none."""
 
 
 class TooLong(Exception):  # noqa: N818 - as above
@@ -97,6 +102,8 @@ class Pipeline:
         self._post = [_POST[step] for step in manifest.post]
         self._outputs = [manifest.core.output]
         self._extra = [_FILLS[name] for name in manifest.core.inputs if name is not GraphInput.INPUT_IDS]
+        if integers.OPERATOR in core and not integers.exact():
+            raise IntegerFault
         try:
             self._session = open_session(core)
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds

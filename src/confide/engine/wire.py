@@ -50,6 +50,7 @@ class Status(IntEnum):
     TOKENIZER = 3  # loading: tokenizer.json
     GRAPH = 4  # loading: the ONNX graph, or its inputs and outputs
     BAD_JOB = 5  # the request region does not hold what RUN says
+    INTEGERS = 6  # loading: int8 on a CPU that does not multiply it exactly
 
 
 class JobFlag(IntEnum):
