@@ -644,7 +644,7 @@ class Code(Enum):
     REFERENCE_KEY = ("reference.key", Exit.MISUSE, Remedy.FIX, "the file holds no public key that signs manifests")
     REFERENCE_SIGNATURE = ("reference.signature", Exit.POLICY, Remedy.STOP, "the manifest is not signed by the key that was given")
     REFERENCE_TIME = ("reference.time", Exit.POLICY, Remedy.STOP, "the manifest is not valid at this time")
-    REFERENCE_UNSUPPORTED = ("reference.unsupported", Exit.POLICY, Remedy.UPDATE, "a reference says what no policy here can")
+    REFERENCE_UNSUPPORTED = ("reference.unsupported", Exit.POLICY, Remedy.UPDATE, "a reference states what an accept entry cannot")
     REFERENCE_NO_ENTRY = ("reference.no_entry", Exit.POLICY, Remedy.FIX, "the policy accepts no TEE that the references are about")
 
     # hpke: RFC 9180 (seal/hpke.py)

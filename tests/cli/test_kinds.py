@@ -3,6 +3,7 @@ code, what people read, and JSON by the published schema.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,37 @@ import pytest
 from scripts import failures_page
 from tests.cli.asked import answering
 from tests.cli.failures import CELLS, LIVE, NONCE, NOT, OWN, ROLLBACK, ROWS, Failure
-from tests.cli.kinds import COMPOSITE, KINDS, LAB, SINGLE, Lab, lab
+from tests.cli.kinds import COMPOSITE, KINDS, LAB, SINGLE, Lab, lab, members
 from tests.cli.schema import SCHEMA, validate
 from tests.policy.world import NOW, OTHERS
 
+from confide.attest.document import parse_document
 from confide.attest.evidence import Kind
 from confide.attest.keyset import Isolation, Role
 from confide.cli.app import run
 from confide.codes import Code, Exit
+from confide.collateral.files import write_folder
 from confide.formats.fields import format_time
 from confide.policy.explanation import Outcome
 from confide.policy.load import load_policy
 from confide.policy.model import Origin
+from confide.policy.reference.model import MEMBERS
 from confide.policy.rollback import RollbackState
 from confide.policy.text import WIDTH
 from confide.policy.verdict import Custody, Stage
 
 Captured = pytest.CaptureFixture[str]
+OTHERS_OF: Mapping[str, Mapping[str, Any]] = {  # values of other software, by kind
+    "snp": {"measurements": ["00" * 48]},
+    "sgx": {"mr_enclaves": ["00" * 32]},
+    "tdx": {"mr_tds": ["00" * 48]},
+    "nitro": {"pcrs": {"0": ["00" * 48]}},
+    "nitrotpm": {"pcrs": {"4": ["00" * 48]}},
+    "tpm": {"pcrs": {"4": ["00" * 32]}},
+    "az-snp-vtpm": {"pcrs": {"4": ["00" * 32]}},
+    "az-tdx-vtpm": {"pcrs": {"4": ["00" * 32]}},
+    "cca": {"rims": ["00" * 48]},
+}
 FILES = {key: failure for key, failure in CELLS.items() if key[1] not in LIVE}
 RIGHT = Failure(Code.CLI_INTERNAL)  # nothing lies
 AT = format_time(NOW)
@@ -178,6 +193,51 @@ def test_what_a_bundle_holds_is_listed(kind: str, folder: Path, capsys: Captured
     assert len(pieces) == len(json.loads(LAB.genuine(kind))["collateral"])
 
 
+GIVEN = ("ask", "ark", "nvidia-cert-chain-")  # shipped with `confide`, or told by the device itself
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"nitro", "nitrotpm", "cca"}])
+def test_a_bundle_that_lacks_collateral_is_completed_from_a_nodes_folder(kind: str, folder: Path, capsys: Captured) -> None:
+    whole = parse_document(LAB.genuine(kind))
+    for evidence in whole.evidence:
+        write_folder(folder / "given", Kind(evidence.kind), whole.endorsements_of(evidence).items, index=evidence.index)
+    found = json.loads(LAB.genuine(kind))
+    found["collateral"] = [item for item in found["collateral"] if item["type"].startswith(GIVEN)]
+    (folder / "bundle.json").write_text(json.dumps(found))
+    (folder / "policy").write_bytes(LAB.policy(kind))
+    assert run(["verify", *BUNDLE, "--at", AT]) == int(Exit.COLLATERAL)
+    assert "hint: `confide bundle complete` adds what is missing" in capsys.readouterr().err
+    assert run(["bundle", "complete", "bundle.json", "-o", "bundle.json", "--collateral", "given"]) == 0
+    assert run(["verify", *BUNDLE, "--at", AT]) == 0
+    capsys.readouterr()
+    assert run(["collateral", "list", "given", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["pieces"]) == len(list((folder / "given").iterdir()))
+
+
+def test_collateral_that_has_ended_and_that_never_ends_is_told(folder: Path, capsys: Captured) -> None:
+    (folder / "bundle.json").write_bytes(lab(NOW - timedelta(days=60)).genuine("snp+nvidia"))
+    assert run(["collateral", "list", "bundle.json"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[1].split()[0].startswith("nvidia-ocsp")
+    assert "days ago" in out[1]
+    assert out[-1].split()[0] == "nvidia-cert-chain-0"
+    assert out[-1].endswith("never ends")
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_a_makers_values_go_into_a_policy_of_every_kind(kind: str, folder: Path, capsys: Captured) -> None:
+    [entry] = members(kind)["accept"]
+    values = {name: value for name, value in entry.items() if name in MEMBERS[Kind(kind)]}
+    (folder / "image.json").write_text(json.dumps({"version": 1, "references": [{"tee": kind, **values}]}))
+    other = Failure(Code.CLI_INTERNAL, policy=lambda policy: policy["accept"][0].update(OTHERS_OF[kind]))
+    typed = words("verify", other, kind, folder)
+    (folder / "policy.json").write_bytes((folder / "policy").read_bytes())
+    assert run(typed) == int(Exit.POLICY)
+    assert run(["policy", "import", "image.json", "--unsigned", "--into", "policy.json", "-o", "policy", "--force"]) == 0
+    assert f"1 accept entry of {kind}" in capsys.readouterr().out
+    assert run(typed) == 0
+
+
 # --- a node that is asked now -----------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +327,7 @@ def test_a_file_that_is_no_bundle_says_what_writes_one(folder: Path, capsys: Cap
     for command in ("verify", "explain"):
         assert run([command, *BUNDLE]) == int(Exit.EVIDENCE)
         said = "".join(capsys.readouterr())
-        assert "is this a bundle file? `confide bundle save URL FILE` writes one" in said
+        assert "`confide bundle save URL FILE` writes a bundle" in said
         assert "no JSON from line 1, column 1 on" in said
 
 

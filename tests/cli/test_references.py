@@ -36,7 +36,7 @@ def test_a_signed_manifest_goes_into_a_policy(folder: Path, capsys: Captured) ->
         "image 7, signed",
         "  snp           measurements 5a5a5a5a5a5a5a5a...",
         "left out: conditional endorsement series",
-        "1 accept entries of snp",
+        "1 accept entry of snp",
     ]
     assert err == "wrote new.toml\n"
     assert HEX in (folder / "new.toml").read_text()

@@ -120,7 +120,7 @@ def _past(document: bytes, policy: Policy, *, now: datetime, at: datetime | None
 def _hint(error: ConfideError, document: bytes, at: datetime | None) -> None:
     """What to do with a file: the usual words are about a node."""
     if error.code in UNREADABLE:
-        error.hint = "is this a bundle file? `confide bundle save URL FILE` writes one"
+        error.hint = "`confide bundle save URL FILE` writes a bundle; a vendor's own evidence: `confide explain FILE --tee KIND`"
     elif error.code in DATED and at is None:
         made = format_time(parse_document(document).issued_at)
         error.hint = f"a file is judged as of now: add --at {made}, when it was made by its host's clock"

@@ -64,7 +64,7 @@ def lines(references: References, merged: Merged | None) -> Iterator[str]:
     if references.left_out:
         yield f"left out: {', '.join(references.left_out)}"
     if merged is not None:
-        yield from (f"{count} accept entries of {kind.value}" for kind, count in merged.entries.items())
+        yield from (f"{count} accept entr{'y' if count == 1 else 'ies'} of {kind.value}" for kind, count in merged.entries.items())
         yield from (f"skipped: the policy accepts no {kind.value}" for kind in merged.skipped)
 
 

@@ -4,7 +4,7 @@ The same words stand on the pages of docs/platforms/, which say more. Left to ot
 (`Checks.skip`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confide.attest.evidence import Kind
@@ -98,8 +98,3 @@ MEANINGS: Mapping[Kind, Meaning] = {
         ("who made the platform: there is no vendor's root", "when the token was made: only a nonce in it shows that"),
     ),
 }
-
-
-def of(kinds: Sequence[Kind]) -> tuple[Meaning, ...]:
-    """Each kind's once, in order."""
-    return tuple(MEANINGS[kind] for kind in dict.fromkeys(kinds))
