@@ -13,7 +13,7 @@ use serde_json::{json, Value};
 
 use crate::{refused, Opinion, Question, Refusal};
 
-const NEWER: [&str; 3] = ["unknown profile", "expecting tag 399", "public-key: expecting 97 bytes"]; // its words for them
+const NEWER: [&str; 3] = ["unknown profile tag:arm.com,", "expecting tag 399, got 907", "public-key: expecting 97 bytes"]; // its words for them
 
 pub fn judge(question: &Question) -> Opinion {
     let token = question.role("token")?.to_vec();

@@ -133,7 +133,8 @@ fn answer_all() -> io::Result<()> {
 fn main() -> io::Result<()> {
     panic::set_hook(Box::new(|info| {
         if let Ok(mut text) = PANIC.lock() {
-            *text = info.to_string();
+            let place = info.location().map(|place| place.file().rsplit_once("/src/").map_or("", |(_, file)| file));
+            *text = format!("{} ({})", info.payload_as_str().unwrap_or("panic"), place.unwrap_or_default());
         }
     }));
     let worker = thread::Builder::new().stack_size(STACK).spawn(answer_all)?;
