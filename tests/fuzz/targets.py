@@ -2,7 +2,8 @@
 
 A parser gives a value or raises `ConfideError`. A verifier that is given changed bytes raises, or says what it says of the whole
 ones: nothing that was signed may be different. Left to others: what hosts and devices say to a node (`guest_targets`), policies and
-other files (`file_targets`), changing bytes and keeping the interesting ones (`fuzzing`).
+other files (`file_targets`), what stands behind signatures (`signed_targets`), changing bytes and keeping the interesting ones
+(`fuzzing`).
 """
 
 import functools
@@ -16,7 +17,7 @@ from tests.attest.nitro import world as nitro_world
 from tests.attest.nvidia import world as nvidia_world
 from tests.attest.snp import world as snp_world
 from tests.attest.tpm import world as tpm_world
-from tests.fuzz import file_targets, guest_targets
+from tests.fuzz import file_targets, guest_targets, signed_targets
 from tests.fuzz.target import Target, parser, verifier
 from tests.policy.ear import tokens
 from tests.policy.reference import manifests
@@ -178,5 +179,6 @@ TARGETS: Mapping[str, Callable[[], Target]] = {
     **_parsers(),
     **guest_targets.TARGETS,
     **file_targets.TARGETS,
+    **signed_targets.TARGETS,
     **_verifiers(),
 }

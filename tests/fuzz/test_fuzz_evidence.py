@@ -15,7 +15,8 @@ from confide.attest.tpm import platform
 from confide.codes import Code
 from confide.errors import EvidenceError
 
-PATIENT = {"collateral-ends", "pcs"}  # what cannot be read has no end; what a service says is for verifiers to judge
+# What cannot be read has no end; what a service says, and a manifest that is bad, is for others to judge.
+PATIENT = {"collateral-ends", "pcs", "signed-manifest"}
 
 
 @pytest.mark.parametrize("name", TARGETS)
