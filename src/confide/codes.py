@@ -856,7 +856,7 @@ class Code(Enum):
 
     # cli: the command line (cli/)
     CLI_EXISTS = ("cli.exists", Exit.MISUSE, Remedy.FIX, "the output file exists already")
-    CLI_INPUT = ("cli.input", Exit.MISUSE, Remedy.FIX, "the options do not fit each other")
+    CLI_INPUT = ("cli.input", Exit.MISUSE, Remedy.FIX, "an argument or an option is wrong, missing, or does not fit the others")
     CLI_NOT_ACCEPTED = ("cli.not_accepted", Exit.POLICY, Remedy.FIX, "nobody accepted what the node runs")
     CLI_EXTRA = ("cli.extra", Exit.MISUSE, Remedy.FIX, "this command needs an extra that is not installed")
     CLI_INTERNAL = ("cli.internal", Exit.INTERNAL, Remedy.RETRY, "a fault in confide itself")

@@ -133,6 +133,14 @@ def test_every_option_has_an_environment_twin_and_no_option_takes_a_secret() -> 
         assert not secret or isinstance(option.type, click.Path), option.name  # the name of a file that holds one may be given
 
 
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "✓ ✗ a…b"), ("latin-1", "+ X a~b"), ("ascii", "+ X a~b")])
+def test_marks_are_told_apart_on_every_terminal(encoding: str, shown: str) -> None:
+    code = "from confide.cli.output import emit, note; emit('✓ ✗ a…b'); note('✓ ✗ a…b')"
+    env = {**os.environ, "PYTHONIOENCODING": f"{encoding}:replace"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
+    assert done.stdout.decode(encoding) == done.stderr.decode(encoding) == f"{shown}\n"
+
+
 def test_every_result_can_be_json() -> None:
     for command in every(confide):
         if not isinstance(command, click.Group) and command.name != "serve":

@@ -1,6 +1,7 @@
 """How results and errors look. Lower case, two lines for an error, JSON on one stream, SIMULATED where it applies."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 
 from confide.errors import ConfideError
 
+ASCII = str.maketrans({"✓": "+", "✗": "X", "…": "~"})
 SIMULATED = "SIMULATED: a false vendor signed this evidence. It protects nothing; never send real data."
 
 
@@ -30,12 +32,21 @@ def emit_json(value: Any, *, line: bool = False) -> None:
 
 def emit(text: str = "") -> None:
     """A line for people on stdout."""
-    click.echo(text)
+    click.echo(_spelled(text, sys.stdout.encoding))
 
 
 def note(text: str) -> None:
     """A line for people on stderr: progress, banners, what is not the result."""
-    click.echo(text, err=True)
+    click.echo(_spelled(text, sys.stderr.encoding), err=True)
+
+
+def _spelled(text: str, encoding: str | None) -> str:
+    """Marks in ASCII where the terminal has no others: one sign of doubt for both would say nothing."""
+    try:
+        text.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return text.translate(ASCII)
+    return text
 
 
 def banner(simulated: bool) -> None:
