@@ -53,7 +53,7 @@ class Link:
     key: x509.PrivateKey = field(default_factory=lambda: aws.key_of("another"))
 
     def give(self, **fields: Any) -> Given:
-        """The evidence with this one certificate changed, ."""
+        """The evidence with this one certificate changed."""
         given = dict(fields)
         changed = {"constraints", "usage", "extra"} & set(given)
         constraints, usage = given.pop("constraints", self.usual[0]), given.pop("usage", self.usual[1])
