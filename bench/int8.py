@@ -92,7 +92,7 @@ def _plot(table: Mapping[str, Mapping[str, Any]]) -> None:
             values = [times[kind] for times in row["cpu_ms"].values()]
             bars = axis.bar([place + offset for place in range(len(values))], values, width=0.38, label=kind)
             axis.bar_label(bars, fmt="%.3g", fontsize=8)
-        axis.set(title=name, xlabel="tokens", ylabel="CPU ms of one text", xticks=range(len(row["cpu_ms"])), yscale="log")
+        axis.set(title=name, xlabel="tokens", ylabel="CPU ms of one text", xticks=range(len(row["cpu_ms"])))
         axis.set_xticklabels(row["cpu_ms"])
         axis.legend()
     figure.savefig(HERE / "plots" / "int8.png", dpi=130)
