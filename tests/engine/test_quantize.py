@@ -1,6 +1,8 @@
 """int8 packages: near float32, exact integers, the same bits alone and in company, and refused where a CPU cannot."""
 
+import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,13 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tests.engine.helpers import with_engine
 from tests.engine.test_batch_invariance import check
-from tests.support_models import bert_folder, minilm_original, tiny_package
+from tests.support_models import bert_folder, minilm_original, minilm_package, tiny_package
 
 from confide.cli.app import run
 from confide.codes import Code
-from confide.engine import EmbeddingOutput, integers, lane, pack, wire
+from confide.engine import EmbeddingOutput, Engine, LoadedModel, integers, lane, open_package, pack, wire
 from confide.engine.accuracy import LENGTHS
 from confide.engine.bert_onnx import OPSET
 from confide.engine.pack import PackReport, read_calibration
@@ -261,3 +264,20 @@ def test_minilm_in_int8_reaches_what_is_claimed(tmp_path: Path) -> None:
     assert report.accuracy.cosine[1] >= 0.999
     assert report.accuracy.cosine[0] >= 0.997
     check(report.package, count=120, rounds=2)
+
+
+def test_a_session_keeps_no_second_copy_of_its_graph() -> None:
+    assert open_session(integers.GRAPH)._model_bytes is None
+
+
+@pytest.mark.real_model
+def test_a_worker_holds_its_package_about_once() -> None:
+    async def body(engine: Engine, model: LoadedModel) -> int:
+        await engine.run(model.digest, ["word " * 126])
+        (pid,) = engine.worker_pids
+        statm = await asyncio.to_thread(Path(f"/proc/{pid}/statm").read_text)
+        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    package = open_package(minilm_package())
+    graph = package.manifest.files["model.onnx"].size
+    assert with_engine(body, package) < 2.5 * graph, "Python, ONNX Runtime and the tokenizer take 75 MB, the graph 90"

@@ -26,4 +26,6 @@ def session_options() -> Any:
 
 def open_session(graph: bytes) -> Any:
     """A session on the CPU for a serialised ONNX model."""
-    return ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
+    session._model_bytes = None  # kept for changing providers later: as much memory again as the graph
+    return session

@@ -57,6 +57,7 @@ class Worker:
         try:
             manifest, core, tokenizer = (_take(fd, size) for fd, size in zip(fds, sizes, strict=True))
             self._pipelines[slot] = steps.Pipeline(parse_manifest(manifest), core=core, tokenizer=tokenizer)
+            del core  # before memory is given back
         except steps.TokenizerFault:
             status = wire.Status.TOKENIZER
         except steps.GraphFault:
@@ -67,6 +68,7 @@ class Worker:
             status = wire.Status.FAILED
         gc.collect()
         gc.freeze()
+        _trim()
         self.send(wire.pack_head(wire.Kind.LOADED, slot, bytes([status])))
 
     def _unload(self, slot: int) -> None:
