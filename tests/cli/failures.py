@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.x509 import ocsp
 from tests.cli.kinds import KINDS, LAB, SINGLE, members
-from tests.policy.world import NOW
+from tests.policy.world import NOW, OWNED, OWNED_KEYS
 
 from confide.attest.snp.layout import Product
 from confide.codes import Code
@@ -26,6 +26,7 @@ Change = Callable[[Members], Any]
 
 REVOKED = "a certificate is revoked"
 EXPIRED = "certificates, lists or TCB data have ended"
+AGE = "lists, or documents, are older than the policy wants"
 NO_LIST = "no revocation list, or no status"
 NO_COLLATERAL = "no certificate, TCB data or manifest"
 OTHER = "other software runs"
@@ -38,6 +39,8 @@ BOUND = "the evidence is of another session"
 WINDOW = "the node's keys have ended"
 VENDOR = "a false vendor vouches"
 UNLISTED = "the policy lists no such kind"
+CONFIG = "the node is configured otherwise"
+ADMISSION = "the node's owner has not admitted it"
 UNSIGNED = "the policy is not signed as asked"
 OVER = "the policy has ended"
 SHAPE = "the policy is not one"
@@ -45,8 +48,8 @@ NONCE = "another's nonce is in the evidence"
 ROLLBACK = "a newer policy was seen before"
 LIVE = (NONCE, ROLLBACK)  # of a node that is asked now; a file has no nonce and no state
 ROWS = (
-    *(REVOKED, EXPIRED, NO_LIST, NO_COLLATERAL, OTHER, DEBUG, OLD, SIGNATURE, CUT, PART, BOUND, WINDOW),
-    *(VENDOR, UNLISTED, UNSIGNED, OVER, SHAPE),
+    *(REVOKED, EXPIRED, AGE, NO_LIST, NO_COLLATERAL, OTHER, DEBUG, OLD, SIGNATURE, CUT, PART, BOUND, WINDOW),
+    *(VENDOR, UNLISTED, CONFIG, ADMISSION, UNSIGNED, OVER, SHAPE),
     *LIVE,
 )
 
@@ -141,12 +144,18 @@ def without(name: str) -> Change:
 # --- what kinds share -------------------------------------------------------------------------------------------------------------
 
 MILAN = FalseAmd(Product.MILAN)
+OWNER_KEY = OWNED["node__authority_key"]
 ZERO32, ZERO48 = "00" * 32, "00" * 48
 REAL: Change = lambda policy: policy.pop("unsafe_accept_simulated")  # noqa: E731 - a name for it reads better in the tables
 EVERY: dict[str, Failure] = {
     BOUND: Failure(Code.BINDING_MISMATCH, {"bound": bytes(64)}),
     WINDOW: Failure(Code.VERDICT_KEYSET_EXPIRED, {"keys": {"not_after": NOW}}),
     VENDOR: Failure(Code.X509_ROOT, policy=REAL),
+    AGE: Failure(Code.X509_CRL_AGE, policy=lambda policy: policy.update(require={"max_crl_age": "1h"})),
+    CONFIG: Failure(Code.POLICY_CONFIG_DIGEST, policy=lambda policy: policy["node"].update(config_digests=[ZERO32])),
+    ADMISSION: Failure(
+        Code.POLICY_ADMISSION, {"keys": OWNED_KEYS}, policy=lambda policy: policy["node"].update(authority_key=OWNER_KEY)
+    ),
     UNSIGNED: Failure(Code.POLICY_SIGNER, words=("--policy-signer", "signer.json")),
     OVER: Failure(Code.POLICY_EXPIRED, policy=lambda policy: policy.update(expires=NOW)),
     SHAPE: Failure(Code.POLICY_SHAPE, policy=lambda policy: policy.update(unknown="member")),
@@ -186,6 +195,7 @@ def _intel(kind: str, evidence: Callable[..., Any]) -> dict[str, Failure]:
 def _aws(item: str, register: str) -> dict[str, Failure]:
     return {
         EXPIRED: later(Code.X509_EXPIRED, hours=4),
+        AGE: replace(wants(Code.NITRO_AGE, maximum_age_minutes=10), after=timedelta(minutes=30)),
         OTHER: wants(Code.NITRO_PCR, pcrs={register: [ZERO48]}),
         SIGNATURE: said(Code.COSE_SIGNATURE, message={"key": intel.key_of("another")}),
         CUT: Failure(Code.CBOR_MALFORMED, edit=cut(item)),
@@ -286,8 +296,13 @@ OWN: Mapping[str, Mapping[str, Failure]] = {
     | {OTHER: _tpm()[OTHER], PART: Failure(Code.BINDING_MISMATCH, edit=without("nvidia-gpu-1"))},
 }
 _ONE = {PART: "the evidence is one item"}
-_LISTS = dict.fromkeys((REVOKED, NO_LIST), "nobody publishes lists for these keys")
-_AWS = {**_LISTS, **_ONE, NO_COLLATERAL: "the evidence carries its whole chain", OLD: "AWS tells no versions"}
+_LISTS = dict.fromkeys((REVOKED, AGE, NO_LIST), "nobody publishes lists for these keys")
+_AWS = {
+    **{row: why for row, why in _LISTS.items() if row != AGE},
+    **_ONE,
+    NO_COLLATERAL: "the evidence carries its whole chain",
+    OLD: "AWS tells no versions",
+}
 _TPM = {DEBUG: "a TPM does not say", OLD: "clouds tell no versions"}
 NOT: Mapping[str, Mapping[str, str]] = {
     "snp": _ONE,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confide.codes import Code
-from confide.formats.fields import Count, Hex32, Line, Name, format_time, parse_time
+from confide.formats.fields import Count, Hex32, Line, Name, format_span, format_time, parse_time
 from confide.formats.strictjson import JsonError, convert
 
 
@@ -108,3 +108,20 @@ def test_other_spellings_are_refused(member: str, value: Any) -> None:
     with pytest.raises(JsonError) as caught:
         convert({member: value}, Record)
     assert caught.value.code is Code.JSON_SHAPE
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(), "0s"),
+        (timedelta(milliseconds=900), "0s"),
+        (timedelta(seconds=61), "1min 1s"),
+        (timedelta(hours=1), "1h"),
+        (timedelta(hours=24), "1d"),
+        (timedelta(days=1, minutes=5), "1d 5min"),
+        (timedelta(days=90, hours=3, seconds=5), "90d 3h 5s"),
+        (timedelta(minutes=-5), "-5min"),
+    ],
+)
+def test_a_length_of_time_is_told_to_the_second(span: timedelta, text: str) -> None:
+    assert format_span(span) == text

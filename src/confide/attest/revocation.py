@@ -32,7 +32,7 @@ from confide.attest.x509 import (
 )
 from confide.codes import Code
 from confide.errors import CollateralError
-from confide.formats.fields import format_time
+from confide.formats.fields import format_span, format_time
 
 
 def check_revocation(
@@ -148,8 +148,8 @@ def _check_crl_window(crl: RevocationList, *, now: datetime, revocation: Revocat
             now - start <= max_age,
             Code.X509_CRL_AGE,
             f"{title} age",
-            found=str(now - start),
-            wanted=f"at most {max_age}",
+            found=format_span(now - start),
+            wanted=f"at most {format_span(max_age)}",
             error=CollateralError,
         )
 

@@ -5,7 +5,7 @@ The annotated types are for `msgspec` structs; a value outside its pattern is `j
 
 import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -45,3 +45,12 @@ def format_time(time: datetime) -> str:
         return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
     except OverflowError:
         raise JsonError(Code.JSON_TIME, found="a time beyond the calendar in UTC", wanted="a time in UTC") from None
+
+
+def format_span(span: timedelta) -> str:
+    """A length of time for people, to the second: `1d 2h`, `90d`, `5min 1s`, `0s`; a negative one behind a minus."""
+    rest, parts = abs(int(span.total_seconds())), []
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, seconds)
+        parts += [f"{count}{unit}"] if count else []
+    return ("-" if parts and span < timedelta() else "") + (" ".join(parts) or "0s")

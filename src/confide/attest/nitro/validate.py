@@ -16,6 +16,7 @@ from confide.attest.evidence import Kind
 from confide.attest.nitro.claims import NitroClaims
 from confide.codes import Code
 from confide.errors import EvidenceError, PolicyError
+from confide.formats.fields import format_span
 
 SHOWN = 4
 Digests = tuple[bytes, ...]
@@ -86,7 +87,9 @@ def validate(claims: NitroClaims, constraints: NitroConstraints, *, checks: Chec
         checks.skip("age", "the policy sets none: the document may be as old as its certificate")
     else:
         aged = claims.age
-        checks.require(aged <= limit, Code.NITRO_AGE, "age", found=str(aged), wanted=f"at most {limit}", error=PolicyError)
+        checks.require(
+            aged <= limit, Code.NITRO_AGE, "age", found=format_span(aged), wanted=f"at most {format_span(limit)}", error=PolicyError
+        )
 
 
 def _measurements(claims: NitroClaims, constraints: NitroConstraints, checks: Checks) -> None:

@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from confide.codes import Code
 from confide.errors import PolicyError
 from confide.formats import strictjson
-from confide.formats.fields import format_time
+from confide.formats.fields import format_span, format_time
 from confide.policy.ear import jws
 from confide.policy.ear.export import PROFILE
 from confide.policy.ear.vector import Status, tier_of, worst
@@ -151,7 +151,7 @@ def _require_time(token: _Token, now: datetime, max_age: timedelta) -> None:
     if over or begins - now > SKEW or now - issued >= max_age:
         ends = "" if token.exp is UNSET else f", ends {format_time(datetime.fromtimestamp(token.exp, UTC))}"
         found = f"begins {format_time(begins)}{ends}, now {format_time(now)}"
-        raise PolicyError(Code.EAR_TIME, found=found, wanted=f"one of now, younger than {max_age}")
+        raise PolicyError(Code.EAR_TIME, found=found, wanted=f"one of now, younger than {format_span(max_age)}")
 
 
 def _require_nonce(token: _Token, nonce: str | None) -> None:
