@@ -93,15 +93,53 @@ def go() -> list[str]:
     return [str(CACHE / "go-referee")]
 
 
+NITRO_CRATES = "attestation-doc-validation 0.10.1, nitro_attest 0.2.0"
 OWN_CHAIN = "not read: the quote's own chain says who signs the list"
 ROOT_CAME = r"validate root cert|interpret Root CA certificate|interpret DER bytes of root certificate"
+
+
+def rust() -> list[str]:
+    """Four crates' verifiers. Five minutes to build, once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    target = CACHE / "rust"
+    manifest = HERE / "rust" / "Cargo.toml"
+    run_tool(need("cargo"), "build", "--quiet", "--release", "--manifest-path", manifest, "--target-dir", target, cwd=CACHE)
+    return [str(target / "release" / "referee")]
+
+
+def nvidia() -> list[str]:
+    """NVIDIA's own, in an environment of its own on Python 3.11: its pins are old."""
+    place, lock = CACHE / "nvidia", HERE / "nvidia" / "requirements.txt"
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or need("uv")
+    run_tool(uv, "--quiet", "venv", "--clear", "--no-python-downloads", "--python", "3.11", place)
+    python = place / "bin" / "python"
+    run_tool(uv, "--quiet", "pip", "install", "--python", python, "--no-deps", "--require-hashes", "-r", lock)
+    return [str(python), str(HERE / "nvidia" / "judge.py")]
+
+
 REFEREES = (
     Referee("dcap", {"sgx": "dcap-qvl", "tdx": "dcap-qvl"}, dcap),
     Referee("go", {"snp": "go-sev-guest 0.15.0", "tdx": "go-tdx-guest 0.3.1"}, go),
+    Referee("nvidia", {"nvidia": "nv-local-gpu-verifier 2.7.3"}, nvidia),
+    Referee("rust", {"nitro": NITRO_CRATES, "nitrotpm": NITRO_CRATES, "cca": "ccatoken 0.1.0", "snp": "sev 8.0.0"}, rust),
 )
 
 # Evidence that a referee refuses and we accept: of which case it says what (regular expressions), and why it is no fault of ours.
 EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "nvidia": (
+        (
+            "false/",
+            "X509 certificate from the RIM",
+            "false manifests lack the prefix and the line ends that NVIDIA's have, which its library needs",
+        ),
+        ("/ocsp/", "", "revocation was not required here: a response that does not count leaves the status unknown, which is told"),
+        (
+            "/cert-chain/",
+            "individual certificates",
+            "white space between the lines of PEM, or the copy of the root, which is pinned",
+        ),
+    ),
+    "nitro": (("recorded/", "InvalidNonce", "a nonce of 1024 bytes, of a genuine document; AWS writes of 512"),),
     "snp": (
         ("false/", "subject locality", "the false AMD has another name than AMD, on purpose"),
         ("recorded/", 'product line: "Unknown"', "a product that the library does not know"),

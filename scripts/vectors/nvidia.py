@@ -266,6 +266,12 @@ UNACCEPTABLE: list[tuple[str, str, Code, Made]] = [
     ),
     ("no driver manifest", "NV-16", Code.NVIDIA_RIM_MISSING, plain(judged(items={"rim-vbios": rims()["rim-vbios"]}))),
     ("a manifest of another driver", "NV-16", Code.NVIDIA_RIM_VERSION, plain(judged(items=rims(driver={"version": "1.0"})))),
+    (
+        "a manifest without active measurements",
+        "NV-16",
+        Code.NVIDIA_RIM,
+        plain(judged(items=rims(driver={"inactive": frozenset(DRIVER)}))),
+    ),
     ("another measurement", "NV-17", Code.NVIDIA_MEASUREMENT, plain(judged(blocks=[nvidia_spdm.block(1, bytes(48)), *BLOCKS[1:]]))),
     (
         "nvdec0 is on",

@@ -151,6 +151,14 @@ def test_an_inactive_value_is_not_compared() -> None:
     judge(genuine(**rim(golden={7: [bytes(48)]}, inactive=frozenset({7}))))
 
 
+@pytest.mark.parametrize("what", ["driver", "vbios"])
+def test_a_manifest_that_compares_nothing_is_refused(what: str) -> None:
+    every = frozenset(gpu().golden(what))
+    with refused(Code.NVIDIA_RIM):
+        judge(genuine(endorsements={f"rim_{what}": gpu().rim(what, inactive=every)}))
+    judge(genuine(endorsements={f"rim_{what}": gpu().rim(what, inactive=every - {min(every)})}))
+
+
 def test_nvdec0_is_left_out_while_the_device_says_that_it_is_off() -> None:
     other: dict[str, Any] = {"measurements": {36: bytes(48)}}
     assert "measurement 35" in {each.what for each in judge(genuine(**other)).not_checked}

@@ -96,6 +96,8 @@ def _manifest(
     checks.require(
         same, Code.NVIDIA_RIM_VERSION, f"{what} manifest", found=manifest.version[:40] or "none", wanted=version or "none"
     )
+    count, title = len(manifest.golden), f"measurements of the {what} manifest"
+    checks.require(count > 0, Code.NVIDIA_RIM, title, found=f"{count} active", wanted="at least one", error=CollateralError)
     return manifest.golden
 
 
