@@ -39,6 +39,8 @@ def command(collateral_dir: Path | None, collateral_source: str, kind: str | Non
         emit(f"in use      {found.interface}")
     _show(found.own, "evidence")
     for name, part in found.beside.items():
+        if part.problem is not None:
+            emit(f"{name:<12}no good: {part.problem.code.value}")
         _show(part, name)
     for part in (found.own, *found.beside.values()):
         if part.problem is not None:
@@ -50,7 +52,5 @@ def _show(part: "Part", name: str) -> None:
     if part.facts:
         emit(f"{name:<12}verifies")
         emit(table((fact.replace("_", " "), value) for fact, value in part.facts.items()))
-    if part.problem is not None:
-        emit(f"{name:<12}no good: {part.problem.code.value}")
     for warning in part.warnings:
         emit(f"warning     policies refuse this guest unless they say otherwise: {warning}")
