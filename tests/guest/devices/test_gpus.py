@@ -4,21 +4,23 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.collateral.doubles import Service, serving
 from tests.collateral.test_collect import pcs, rim_service
-from tests.guest.devices.intel_doubles import TrustDomain, td_machine
+from tests.guest.devices.intel_doubles import TrustDomain, give, td_machine
 from tests.guest.devices.nvml_doubles import GPU_IS_LOST, NO_PERMISSION, NOT_SUPPORTED, Driver, give_manifests, installed
 
 import confide_sim
 from confide.attest.nvidia.claims import NvidiaClaims
+from confide.cli.app import run
 from confide.codes import Code
 from confide.collateral.files import pieces_of
 from confide.collateral.sources import keeper_of
-from confide.guest import GuestError
+from confide.guest import GuestError, examination
 from confide.guest.devices import nvml
 from confide.guest.devices.checked import CheckedTee
 from confide.guest.devices.gpu import GpuSource
@@ -262,3 +264,22 @@ def test_a_gpu_asks_nvidia_for_what_its_folder_lacks(tmp_path: Path) -> None:
     with serving(rim_service(driver.gpus[0])) as here, installed(driver):
         (gpu,) = opened(tmp_path, keeper=lambda: keeper_of(here.url, now=lambda: NOW))
         assert set(gpu.examine().quote.endorsements.items) == {"cert-chain", "rim-driver", "rim-vbios", "ocsp"}
+
+
+def test_the_command_shows_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    driver, domain = Driver(gpus(2)), TrustDomain()
+    give(give_manifests(tmp_path, *driver.gpus), domain.platform)
+    (tmp_path / "gpu-1-ocsp.der").unlink()
+    with td_machine(domain) as root, installed(driver):
+        here = partial(examination.examine, root=root, roots=confide_sim.roots(), now=lambda: NOW)
+        monkeypatch.setattr(examination, "examine", here)
+        assert run(["doctor", "--gpus", "nvidia", "--collateral-dir", str(tmp_path)]) == 4
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert "evidence    verifies" in lines
+    assert "gpu 0       verifies" in lines
+    assert "gpu 1       no good: guest.collateral" in lines
+    assert any(
+        line.split() == ["measurements", "64,", "among", "them", "all", "that", "reference", "values", "name"] for line in lines
+    )
+    assert "gpu-1-ocsp.der" in told.err
