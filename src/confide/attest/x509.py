@@ -285,12 +285,11 @@ def check_authority(
     if not check_extensions(certificate, title=title, checks=checks, known=known):
         return
     constraints = _extension(certificate, x509.BasicConstraints)
-    ca, length = (constraints.ca, constraints.path_length) if constraints else (False, None)
     checks.require(
-        ca and (path_length is None or length == path_length),
+        constraints is not None and constraints.ca and (path_length is None or constraints.path_length == path_length),
         Code.X509_BASIC_CONSTRAINTS,
         f"{title} basicConstraints",
-        found=f"CA {ca}, pathLen {length}" if constraints else "none",
+        found=_constraints_text(constraints),
         wanted="CA" if path_length is None else f"CA, pathLen {path_length}",
     )
     usage = _extension(certificate, x509.KeyUsage)
@@ -299,9 +298,24 @@ def check_authority(
         allowed,
         Code.X509_KEY_USAGE,
         f"{title} keyUsage",
-        found="none" if usage is None else f"keyCertSign {usage.key_cert_sign}, cRLSign {usage.crl_sign}",
+        found=_usage_text(usage),
         wanted="keyCertSign, cRLSign" if crl_sign else "keyCertSign",
     )
+
+
+def _constraints_text(found: x509.BasicConstraints | None) -> str:
+    if found is None:
+        return "none"
+    length = "" if found.path_length is None else f", pathLen {found.path_length}"
+    return f"CA{length}" if found.ca else "no CA"
+
+
+def _usage_text(found: x509.KeyUsage | None) -> str:
+    """The usages that matter here, by their names in RFC 5280 section 4.2.1.3."""
+    if found is None:
+        return "none"
+    named = {"digitalSignature": found.digital_signature, "keyCertSign": found.key_cert_sign, "cRLSign": found.crl_sign}
+    return ", ".join(name for name, given in named.items() if given) or "another use"
 
 
 def check_path(certificate: Certificate, *, below: int, title: str, checks: Checks) -> None:
@@ -329,14 +343,14 @@ def check_end_entity(certificate: Certificate, *, title: str, checks: Checks, kn
         constraints is None or not constraints.ca,
         Code.X509_BASIC_CONSTRAINTS,
         f"{title} basicConstraints",
-        found="none" if constraints is None else f"CA {constraints.ca}",
+        found=_constraints_text(constraints),
         wanted="no CA",
     )
     checks.require(
         usage is None or usage.digital_signature,
         Code.X509_KEY_USAGE,
         f"{title} keyUsage",
-        found="none" if usage is None else f"digitalSignature {usage.digital_signature}",
+        found=_usage_text(usage),
         wanted="digitalSignature, or no keyUsage",
     )
     return True

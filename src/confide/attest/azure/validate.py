@@ -18,6 +18,7 @@ from confide.attest.tdx.validate import TdxConstraints
 from confide.attest.tpm.validate import PcrConstraints, validate_pcrs
 from confide.codes import Code
 from confide.errors import PolicyError
+from confide.formats import strictjson
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def _configuration(claims: AzureClaims, constraints: AzureConstraints, checks: C
     wanted |= {} if constraints.console else {"console-enabled": False}
     for name, value in wanted.items():
         said = claims.hcl.configuration.get(name)
-        checks.require(said is value, Code.AZURE_SECURE_BOOT, name, found=str(said)[:20], wanted=str(value), error=PolicyError)
+        found = strictjson.dumps(said).decode()[:20]
+        checks.require(said is value, Code.AZURE_SECURE_BOOT, name, found=found, wanted=str(value).lower(), error=PolicyError)
     for name in {"secure-boot", "console-enabled"} - set(wanted):
         checks.skip(name, "the policy does not restrict it")
 

@@ -126,7 +126,7 @@ def _require_header(version: int, key_type: int, tee_type: int, vendor: bytes, t
     # Version 3 is SGX's: what is the TEE type later is reserved there, and zero (QuoteLibReference table 3).
     if tee_type != tee or (version == 3 and tee is not TeeType.SGX):
         raise EvidenceError(Code.DCAP_TEE_TYPE, found=f"{tee_type:#x} in version {version}", wanted=f"{tee:#x} ({tee.name})")
-    checks.require(True, Code.DCAP_TEE_TYPE, "TEE type", found=f"{tee_type:#x}", wanted=tee.name)
+    checks.require(True, Code.DCAP_TEE_TYPE, "TEE type", found=f"{tee_type:#x} ({tee.name})", wanted=f"{tee:#x} ({tee.name})")
     if key_type != ECDSA_P256:
         raise EvidenceError(Code.DCAP_KEY_TYPE, found=str(key_type), wanted="2, ECDSA P-256")
     checks.require(True, Code.DCAP_KEY_TYPE, "attestation key type", found="ECDSA P-256", wanted="ECDSA P-256")

@@ -140,8 +140,8 @@ def _instance(leaf: Certificate, checks: Checks) -> Instance | None:
     """Step 2: Google marks TPMs that are not for production; go-tpm-tools ignores what those say."""
     instance = instance_of(leaf)
     if instance is not None:
-        found = f"isProduction {instance.production}"
-        checks.require(instance.production, Code.TPM_PRODUCTION, "AK instance", found=found, wanted="isProduction True")
+        found = "true" if instance.production else "false"
+        checks.require(instance.production, Code.TPM_PRODUCTION, "isProduction", found=found, wanted="true")
     return instance
 
 
