@@ -139,7 +139,9 @@ _LOG = (
 _HEX = "signatures and values are compared as bytes; hex has two cases"
 _TYPE = "DCAP-7: types 4 and 5 both hold certificates; which of them signs what follows from names and signatures"
 _BESIDE = "DCAP-7: read for quotes with a leaf alone; the issuers of lists are those of the quote's own chain"
-_PUBLIC = "nothing signs a public area: the certificate names its key, and its attributes are the quoting machine's word"
+_PUBLIC = (
+    "TPM-14: an area that the quote does not name its key by is told as not checked; its key is the certified one all the same"
+)
 
 INTEL = ("sgx", "tdx", "az-tdx-vtpm")
 VTPM = ("tpm", "az-snp-vtpm", "az-tdx-vtpm")

@@ -212,12 +212,14 @@ class FalseTpm:
         scheme = overrides.pop("scheme", None)
         digest, bank = overrides.pop("signature_hash", SHA256), overrides.get("bank", SHA256)
         values = overrides.pop("pcrs", None) or self.pcrs(bank)
-        attest = tpm_structures.quote(values, extra_data=extra_data, digest_hash=digest, **overrides)
+        public = tpm_structures.public(self.key, digest=digest)
+        given = {"signer": tpm_structures.qualified_name(public), "digest_hash": digest, **overrides}
+        attest = tpm_structures.quote(values, extra_data=extra_data, **given)
         found: dict[str, bytes | None] = {
             "attest": edited(attest),
             "signature": tpm_structures.sign(attest, key, scheme=scheme, digest=digest),
             "pcrs": tpm_structures.pcrs_json(values),
-            "ak-public": tpm_structures.public(self.key, digest=digest),
+            "ak-public": public,
             "event-log": tpm_structures.event_log(self.events),
             **replaced,
         }

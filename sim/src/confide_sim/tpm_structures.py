@@ -22,6 +22,7 @@ _SIGNING: Final[Mapping[int, type[hashes.HashAlgorithm]]] = {
     0x000D: hashes.SHA512,
 }
 RSASSA, RSAPSS, ECDSA = 0x0014, 0x0016, 0x0018
+ENDORSEMENT = 0x4000000B  # TPM_RH_ENDORSEMENT
 ATTRIBUTES = 0x00050072  # fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, restricted, sign
 GLOBAL_VARIABLE = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
 
@@ -104,6 +105,13 @@ def public(
     bits, modulus = key.key_size, key.public_key().public_numbers().n
     head = struct.pack(">HHIHHHHHI", 0x0001, 0x000B, attributes, 0, symmetric, scheme or RSASSA, digest, bits, 0)
     return head + sized(modulus.to_bytes(bits // 8))
+
+
+def qualified_name(area: bytes, *, hierarchy: int = ENDORSEMENT, digest: int = 0x000B) -> bytes:
+    """Of a primary key with this TPMT_PUBLIC (TPM 2.0 Library part 1, "Names")."""
+    prefix, name = digest.to_bytes(2), HASHES[digest]
+    inner = hashlib.new(name, area).digest()
+    return prefix + hashlib.new(name, hierarchy.to_bytes(4) + prefix + inner).digest()
 
 
 def pcrs_json(values: Mapping[int, bytes]) -> bytes:

@@ -110,6 +110,38 @@ def test_a_public_area_with_a_length_in_front_is_read() -> None:
     assert "attestation key attributes" in [check.title for check in checks.done]
 
 
+AREA = "public area of the attestation key"
+
+
+@pytest.mark.parametrize("hierarchy", [0x40000001, 0x40000007, 0x4000000B, 0x4000000C], ids=hex)
+def test_a_quote_that_names_its_key_by_the_public_area_proves_it(hierarchy: int) -> None:
+    checks, area = Checks(), tpm_structures.public(tpm().key)
+    for public in (area, tpm_structures.sized(area)):
+        genuine(signer=tpm_structures.qualified_name(area, hierarchy=hierarchy), items={"ak-public": public}, checks=checks)
+    assert [check.title for check in checks.done].count(AREA) == 2
+    assert AREA not in [item.what for item in checks.not_checked]
+
+
+PUBLIC = tpm_structures.public(tpm().key)
+OTHER_NAMES: dict[str, dict[str, Any]] = {
+    "a key below another one": {"signer": tpm_structures.qualified_name(PUBLIC, hierarchy=0x81010001)},
+    "another key": {"signer": tpm_structures.qualified_name(tpm_structures.public(ec.derive_private_key(9, ec.SECP256R1())))},
+    "no name": {"signer": b""},
+    "a handle": {"signer": (0x81010001).to_bytes(4)},
+    "an attribute more": {"items": {"ak-public": tpm_structures.public(tpm().key, attributes=tpm_structures.ATTRIBUTES | 1 << 10)}},
+    "another nameAlg": {"items": {"ak-public": PUBLIC[:2] + (0x000C).to_bytes(2) + PUBLIC[4:]}},
+    "a nameAlg of SHA-1": {"items": {"ak-public": PUBLIC[:2] + (0x0004).to_bytes(2) + PUBLIC[4:]}},
+}
+
+
+@pytest.mark.parametrize("what", OTHER_NAMES)
+def test_a_public_area_that_the_quote_does_not_name_is_told_as_not_checked(what: str) -> None:
+    checks = Checks()
+    genuine(**OTHER_NAMES[what], checks=checks)
+    assert AREA not in [check.title for check in checks.done]
+    assert AREA in [item.what for item in checks.not_checked]
+
+
 def test_without_a_public_area_its_attributes_are_told_as_not_checked() -> None:
     checks = Checks()
     genuine(items={"ak-public": None}, checks=checks)

@@ -2,10 +2,12 @@
 
 What an attestation key must be is in its attributes: `restricted`, so that it signs only what its TPM made; `sign` and not
 `decrypt`; `fixedTPM`, `fixedParent` and `sensitiveDataOrigin`, so that the private part was born in this TPM and cannot leave it.
-A restricted signing key has one scheme for life, which the quote's signature must be of. Left to others: whether this is the
-certified key (`verify`).
+A restricted signing key has one scheme for life, which the quote's signature must be of. Nothing signs a public area by itself, but
+a quote names its key by `qualifiedSigner`, which for a primary key follows from the area alone (`Public.is_signer`). Left to
+others: whether this is the certified key (`verify`).
 """
 
+import hashlib
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -20,6 +22,7 @@ MAX_PUBLIC = 1024  # bytes; an RSA 2048 key has 280
 RSA, ECC, NULL = 0x0001, 0x0023, 0x0010  # part 2 section 6.3, TPM_ALG_ID
 CURVES = {0x0003: ec.SECP256R1, 0x0004: ec.SECP384R1}  # part 2 section 6.4, TPM_ECC_CURVE
 MIN_RSA, MAX_RSA = 2048, 4096
+HIERARCHIES = (0x40000001, 0x40000007, 0x4000000B, 0x4000000C)  # part 2 section 7.4, TPM_RH: owner, null, endorsement, platform
 DEFAULT_EXPONENT = 65537  # of exponent 0 (part 2 section 12.2.3.5)
 EXPONENTS = range((1 << 16) + 1, 1 << 64, 2)  # odd and above 2^16 (FIPS 186-5 section 5.1 (b)); far below its 2^256
 # TPMA_OBJECT (part 2 section 8.3.2)
@@ -37,11 +40,22 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Public:
-    """An attestation key with its one scheme."""
+    """An attestation key with its one scheme. `area` is its TPMT_PUBLIC, `name_algorithm` what that is named by."""
 
     key: PublicKey = field(repr=False)
     scheme: int
     hash_algorithm: int
+    name_algorithm: int
+    area: bytes = field(repr=False)
+
+    def is_signer(self, qualified: bytes) -> bool:
+        """Whether a Qualified Name is that of a primary key with this area: nameAlg || H(handle of the hierarchy || Name), where
+        Name is nameAlg || H(area) (part 1, "Names"). Of a key below another one it takes more to tell."""
+        if self.name_algorithm not in HASHES:
+            return False
+        prefix, digest = self.name_algorithm.to_bytes(2), getattr(hashlib, HASHES[self.name_algorithm][0])
+        name = prefix + digest(self.area).digest()
+        return any(qualified == prefix + digest(handle.to_bytes(4) + name).digest() for handle in HIERARCHIES)
 
 
 def parse_public(data: bytes, *, checks: Checks) -> Public:
@@ -52,11 +66,11 @@ def parse_public(data: bytes, *, checks: Checks) -> Public:
     """
     if len(data) > MAX_PUBLIC:
         raise structure(f"{len(data)} bytes", f"at most {MAX_PUBLIC}")
-    reader = Reader(data)
+    reader, area = Reader(data), data
     kind = reader.number(2)
     if kind == len(data) - 2 and kind not in {RSA, ECC}:  # TPM2B_PUBLIC (part 2 section 12.2.5): a length in front
-        kind = reader.number(2)
-    reader.number(2)  # nameAlg
+        kind, area = reader.number(2), data[2:]
+    name_algorithm = reader.number(2)
     _require_attributes(reader.number(4), checks)
     reader.sized()  # authPolicy
     if kind not in {RSA, ECC}:
@@ -69,7 +83,7 @@ def parse_public(data: bytes, *, checks: Checks) -> Public:
         raise EvidenceError(Code.TPM_SCHEME, found=found, wanted="RSASSA, RSAPSS or ECDSA with SHA-256 or longer")
     key = _rsa(reader) if kind == RSA else _ecc(reader)
     reader.end()
-    return Public(key, scheme, digest)
+    return Public(key, scheme, digest, name_algorithm, area)
 
 
 def require_scheme(public: Public, signature: Signature, *, checks: Checks) -> None:

@@ -4,7 +4,7 @@
 2. The attestation key: its certificate to a pinned root, with revocation (`ak.ak_chain`), and a production TPM (`_instance`).
 3. Where its TPMT_PUBLIC came: the same key, an attestation key by its attributes, signing with its one scheme (`_key`).
 4. The windows of certificates and lists at `now` (`_check_windows`).
-5. The signature by that key (`quote.require_signed`).
+5. The signature by that key (`quote.require_signed`); whether what it signed names the public area of step 3 (`_area`).
 6. The PCR values that came are those that were quoted (`quote.require_pcrs`).
 7. An event log that came leads to them (`replay_log`).
 
@@ -25,8 +25,9 @@ from confide.attest.tpm.ak import AkChain, ak_chain
 from confide.attest.tpm.claims import TpmClaims
 from confide.attest.tpm.instance import Instance, instance_of
 from confide.attest.tpm.platform import Platform, platform_of
-from confide.attest.tpm.public import parse_public, require_key_kind, require_scheme
+from confide.attest.tpm.public import Public, parse_public, require_key_kind, require_scheme
 from confide.attest.tpm.quote import (
+    Attest,
     PublicKey,
     Signature,
     parse_attest,
@@ -61,9 +62,10 @@ def authenticate(
     lists = x509.load_crls(endorsements.items["ak-crl"]) if "ak-crl" in endorsements.items else ()
     chain = ak_chain(_given(endorsements), lists, roots=roots, required=revocation.required, checks=checks)
     instance = _instance(chain.leaf, checks)
-    key = _key(chain.leaf, items, signature, checks)
+    key, public = _key(chain.leaf, items, signature, checks)
     _check_windows(chain, now=now, revocation=revocation, checks=checks)
     require_signed(attest, signature, key, checks=checks)
+    _area(public, attest, checks)
     bank, pcrs = require_pcrs(attest, parse_pcrs(items["pcrs"]), signature=signature, checks=checks)
     platform = replay_log(items, bank, pcrs, checks)
     checks.conclude()
@@ -145,7 +147,7 @@ def _instance(leaf: Certificate, checks: Checks) -> Instance | None:
     return instance
 
 
-def _key(leaf: Certificate, items: Mapping[str, bytes], signature: Signature, checks: Checks) -> PublicKey:
+def _key(leaf: Certificate, items: Mapping[str, bytes], signature: Signature, checks: Checks) -> tuple[PublicKey, Public | None]:
     """Step 3."""
     try:
         certified = leaf.public_key()
@@ -155,12 +157,24 @@ def _key(leaf: Certificate, items: Mapping[str, bytes], signature: Signature, ch
     if "ak-public" not in items:
         why = "its public area was not given: that it is restricted to what the TPM made is the authority's word"
         checks.skip("attestation key attributes", why)
-        return key
+        return key, None
     public = parse_public(items["ak-public"], checks=checks)
     found, wanted = spki_sha256(public.key).hex(), spki_sha256(key).hex()
     checks.require(public.key == key, Code.TPM_KEY, "certified key", found=found, wanted=wanted)
     require_scheme(public, signature, checks=checks)
-    return key
+    return key, public
+
+
+def _area(public: Public | None, attest: Attest, checks: Checks) -> None:
+    """Step 5: whoever hands over a public area could write attributes into it; the TPM has signed what it named its key by."""
+    if public is None:
+        return
+    title = "public area of the attestation key"
+    if public.is_signer(attest.qualified_signer):
+        found = "named by the quote"
+        checks.require(True, Code.TPM_ATTRIBUTES, title, found=found, wanted=found)
+        return
+    checks.skip(title, "the quote names no primary key with it: its attributes are the word of whoever handed it over")
 
 
 def _check_windows(chain: AkChain, *, now: datetime, revocation: Revocation, checks: Checks) -> None:
