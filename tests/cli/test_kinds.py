@@ -322,6 +322,18 @@ def test_a_file_that_has_ended_says_as_of_when_to_judge_it(kind: str, command: s
     assert run([command, *BUNDLE, *hint.split()]) == 0
 
 
+def test_a_folder_that_an_answer_was_saved_to_is_its_bundle(folder: Path, capsys: Captured) -> None:
+    (folder / "kept").mkdir()
+    (folder / "kept" / "bundle.json").write_bytes(LAB.genuine("snp"))
+    (folder / "policy").write_bytes(LAB.policy("snp"))
+    for command in ("verify", "explain"):
+        assert run([command, "kept", "--policy", "policy", "--at", AT]) == 0
+    assert capsys.readouterr().out.count("HELD as of") == 2
+    (folder / "empty").mkdir()
+    assert run(["verify", "empty", "--policy", "policy"]) == int(Exit.MISUSE)
+    assert "empty/bundle.json: No such file" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_bundle_says_what_writes_one(folder: Path, capsys: Captured) -> None:
     (folder / "bundle.json").write_bytes(b"tee = 1")
     (folder / "policy").write_bytes(LAB.policy("snp"))

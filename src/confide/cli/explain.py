@@ -65,7 +65,7 @@ def command(
     from confide.policy.text import as_dict, render  # noqa: PLC0415
 
     loaded = loading.load(policy, signers=loading.read_signers(policy_signers)) if policy else None
-    if evidence_kind is not None or Path(source).is_dir():
+    if evidence_kind is not None or recorded.is_machine(Path(source)):
         if offline and evidence_source:
             raise MisuseError(Code.CLI_INPUT, found="--offline and --source", wanted="one of them, or neither")
         found = recorded.read(Path(source), evidence_kind, collateral=evidence_collateral)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from confide.client import saved
+from confide.client import saved, source
 from confide.client.files import write_file
 from confide.codes import Code
 from confide.errors import ChannelError, MisuseError
@@ -71,7 +71,7 @@ class Record:
     def files(self) -> dict[str, bytes]:
         """File name to bytes, as `Answer.save` writes them."""
         files: dict[str, bytes | None] = {
-            saved.BUNDLE: self.bundle,
+            source.BUNDLE: self.bundle,
             self.policy_name: self.policy,
             saved.REQUEST: self.request,
             saved.RESPONSE: self.response,
@@ -162,7 +162,7 @@ class Answer:
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write bundle, policy, request, response, salts and receipt for `confide receipt verify`; readable by the owner only."""
         folder = Path(folder)
-        if not overwrite and (folder / saved.BUNDLE).exists():
+        if not overwrite and (folder / source.BUNDLE).exists():
             raise MisuseError(Code.CLIENT_FILE, found=f"{folder}: holds a saved answer", wanted="a new folder, or overwrite=True")
         for name, data in self.record.files().items():
             write_file(folder / name, data)

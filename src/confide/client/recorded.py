@@ -15,6 +15,7 @@ from pathlib import Path
 from confide.attest.evidence import Endorsements, Evidence, Kind
 from confide.attest.wire import MAX_DEVICES, collateral_roles, evidence_roles
 from confide.client.files import read_file
+from confide.client.source import BUNDLE
 from confide.codes import Code
 from confide.errors import MisuseError
 
@@ -29,6 +30,11 @@ class Recorded:
 
     pieces: tuple[tuple[Evidence, Endorsements], ...]
     skipped: tuple[str, ...]
+
+
+def is_machine(place: Path) -> bool:
+    """Whether a place is a folder of recorded evidence, rather than one that an answer was saved to."""
+    return place.is_dir() and not (place / BUNDLE).exists()
 
 
 def read(place: Path, tee: str | None, *, collateral: Path | None = None) -> Recorded:

@@ -10,6 +10,7 @@ from confide.attest.document import parse_document
 from confide.client.completion import Provable
 from confide.client.files import read_file
 from confide.client.roots import roots_for
+from confide.client.source import BUNDLE
 from confide.codes import Code
 from confide.errors import MisuseError
 from confide.policy.model import Policy
@@ -22,7 +23,7 @@ from confide.receipt.verify import ReceiptVerdict, verify_receipt
 MAX_BUNDLE = 1 << 20  # bytes, as attest.document reads
 MAX_MESSAGE = 64 << 20  # bytes, as seal reads
 
-RECEIPT, BUNDLE, REQUEST, RESPONSE, SALTS = "receipt.json", "bundle.json", "request.bhttp", "response.bhttp", "salts.json"
+RECEIPT, REQUEST, RESPONSE, SALTS = "receipt.json", "request.bhttp", "response.bhttp", "salts.json"
 PROOF = "proof.json"
 
 

@@ -14,6 +14,7 @@ from confide.errors import TransportError
 
 PATH = "/.well-known/confide/evidence"
 NONCE_SIZE = 32
+BUNDLE = "bundle.json"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def _asked() -> Flow[Obtained]:
 
 
 def from_file(path: Path) -> Obtained:
-    """A bundle: the same document, read from a file."""
-    return Obtained(read_file(path, limit=MAX_DOCUMENT), None)
+    """A bundle: the same document, read from a file, or from a folder in which `confide run --save` kept one."""
+    return Obtained(read_file(path / BUNDLE if path.is_dir() else path, limit=MAX_DOCUMENT), None)
 
 
 def is_url(source: str) -> bool:
