@@ -799,6 +799,7 @@ class Code(Enum):
     NODE_MEDIA_TYPE = ("node.media_type", Exit.MISUSE, Remedy.FIX, "the route takes another media type")
     NODE_UNKNOWN_MODEL = ("node.unknown_model", Exit.MISUSE, Remedy.FIX, "the node serves no model of this name")
     NODE_MODEL_DIGEST = ("node.model_digest", Exit.POLICY, Remedy.STOP, "the model's package digest is not the required one")
+    NODE_TENSOR = ("node.tensor", Exit.MISUSE, Remedy.FIX, "a tensor is not one that the model takes or gives")
     NODE_TASK = ("node.task", Exit.MISUSE, Remedy.FIX, "the model has another task than this route")
     NODE_TIMEOUT = ("node.timeout", Exit.ENGINE, Remedy.RETRY, "the model took longer than the node allows")
     NODE_ABORTED = ("node.aborted", Exit.CHANNEL, Remedy.RETRY, "the exchange was broken off before it was whole")

@@ -43,7 +43,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         if accepts_lines(call.scope):
             return stream_lines(parts, model, request)
         result = await parts.engine.run(model.digest, request.inputs, request.parameters, owner=model.owner)
-        return Reply(200, (JSON, _timing(result.timing)), _answer(model, result, request.encoding_format))
+        return Reply(200, (JSON, timing_header(result.timing)), _answer(model, result, request.encoding_format))
 
     async def embeddings(call: Call) -> Reply:
         request = await json_body(call.scope, call.receive, EmbeddingsRequest, limit=call.limit)
@@ -54,7 +54,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         call.channel.parameters = {"encoding_format": request.encoding_format}
         inputs = [request.input] if isinstance(request.input, str) else request.input
         result = await parts.engine.run(model.digest, inputs, {}, owner=model.owner)
-        return Reply(200, (JSON, _timing(result.timing)), _encode(_openai(model, result, request.encoding_format)))
+        return Reply(200, (JSON, timing_header(result.timing)), _encode(_openai(model, result, request.encoding_format)))
 
     return Route("POST", "/v1/pipelines/{}", pipeline), Route("POST", "/v1/embeddings", embeddings)
 
@@ -82,6 +82,7 @@ def _openai(model: Served, result: Result, encoding: Encoding) -> dict[str, Any]
     }
 
 
-def _timing(timing: Timing) -> tuple[bytes, bytes]:
+def timing_header(timing: Timing) -> tuple[bytes, bytes]:
+    """Milliseconds in the queue and in each part, as a header."""
     parts = (timing.queue * 1e3, timing.pre * 1e3, timing.core * 1e3, timing.post * 1e3)
     return b"confide-timing", b"queue=%.3f,pre=%.3f,core=%.3f,post=%.3f" % parts
