@@ -104,9 +104,13 @@ KEYS: Mapping[str, bytes] = {
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_certified_key_of_another_kind_quotes_nothing(key: str) -> None:
-    certificate = FalseTpm(GOOGLE, at=NOW).issue(public_key=KEYS[key])
+    """No public area stands beside it: nothing but the certificate says what the key is."""
+    one = FalseTpm(GOOGLE, at=NOW)
+    alone = one.evidence(extra_data=DATA[:32], items={"ak-public": None})
     with refused(Code.TPM_KEY):
-        accepted("tpm").verify(endorsements={"ak-cert": certificate})
+        Accepted(alone, one.endorsements(ak_cert=one.issue(public_key=KEYS[key]))).verify()
+    with refused(Code.TPM_SIGNATURE):
+        Accepted(alone, one.endorsements(ak_cert=one.issue(public_key=rsa_spki(MODULUS, 65537)))).verify()
 
 
 @pytest.mark.parametrize(

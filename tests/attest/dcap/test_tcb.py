@@ -203,6 +203,39 @@ def test_advice_needs_the_module_to_be_the_only_part_out_of_date() -> None:
     assert tdx(tdx_tcb(bytes((5, 1, 2)), bytes((5, 1, 3))), tcbLevels=levels).status == "OutOfDate"
 
 
+def levels_of(sgx: str, tdx: str) -> list[Any]:
+    """The platform reaches the first by its SGX components alone, and the second by all of them."""
+    return [level(sgx, tdx=(5, 0, 3, *(0,) * 13)), level(tdx, tdx=(5, 0, 2, *(0,) * 13))]
+
+
+UPDATED = bytes((5, 1, 3))
+
+
+@pytest.mark.parametrize(
+    ("sgx", "word", "wanted"),
+    [
+        ("UpToDate", "UpToDate", "TDRelaunchAdvised"),
+        ("UpToDate", "ConfigurationNeeded", "TDRelaunchAdvisedConfigurationNeeded"),
+        ("ConfigurationNeeded", "UpToDate", "TDRelaunchAdvisedConfigurationNeeded"),
+        ("UpToDate", "Revoked", "Revoked"),
+        ("UpToDate", "Odd", "TCBNotSupported"),
+    ],
+)
+def test_advice_looks_at_both_levels_of_the_platform(sgx: str, word: str, wanted: str) -> None:
+    """A level that is revoked, or that nobody knows, is not made better by a module that runs."""
+    assert tdx(tdx_tcb(OLD, UPDATED), tcbLevels=levels_of(sgx, word)).status == wanted
+
+
+def test_advice_needs_the_latest_level_to_be_one_of_tdx() -> None:
+    best = (9,) * 16
+    levels = [level(sgx=best), level(tdx=(5, 0, 2, *(0,) * 13))]
+    assert tdx(tdx_tcb(OLD, CURRENT), tcbLevels=levels).status == "OutOfDate"
+
+
+def test_what_supports_nothing_is_not_called_revoked() -> None:
+    assert judged([level("Odd")], identity("Revoked")).status == "TCBNotSupported"
+
+
 def test_the_advice_reaches_the_claims_of_a_quote() -> None:
     claims = genuine(Kind.TDX, quote={"size": td.TD_15, "tee_tcb_svn": OLD.ljust(16, b"\x00")})
     assert claims.tcb_status == "TDRelaunchAdvised"

@@ -13,7 +13,7 @@ from tests.support import refused
 from confide.attest.checks import Checks
 from confide.attest.dcap.signatures import P256_ORDER
 from confide.attest.dcap.tcb import TcbStatus
-from confide.attest.evidence import Evidence, Kind
+from confide.attest.evidence import Evidence, Kind, Root
 from confide.attest.roots import INTEL_ROOTS
 from confide.attest.sgx.claims import SgxClaims
 from confide.attest.x509 import Revocation, load_certificate
@@ -543,3 +543,16 @@ def test_the_names_of_root_and_certificates_say_simulated() -> None:
     for der_bytes in (intel.root().der, intel.ca_certificate(), intel.tcb_signing_certificate(), platform().certificate):
         assert "SIMULATED" in load_certificate(der_bytes).subject.rfc4514_string()
     assert all(root.simulated == ("SIMULATED" in root.name) for root in ROOTS)
+
+
+def test_of_two_pinned_roots_of_one_name_the_fitting_one_vouches() -> None:
+    """Intel has issued its root twice; a stranger's of the same name stands for nothing, in whatever order."""
+    other = intel.root_certificate(public_key=x509.spki(OTHER), key=OTHER)
+    stranger = Root(Kind.SGX, "another edition", other)
+    chain_without_root = {"certification": (5, pem(platform().certificate, intel.ca_certificate()))}
+    signers = pem(intel.tcb_signing_certificate())
+    beside = {"tcb_info_chain": signers, "qe_identity_chain": signers, "pck_crl_chain": None}
+    for roots in ((stranger, intel.root()), (intel.root(), stranger)):
+        assert genuine(quote=chain_without_root, endorsements=beside, roots=roots).simulated
+    with refused(Code.X509_SIGNATURE):
+        genuine(quote=chain_without_root, endorsements=beside, roots=(stranger,))
