@@ -28,8 +28,9 @@ A lie may break more than one rule; what is told is the first, in the order of [
 JSON = """
 ## In JSON
 
-`confide verify --json` and `confide explain --json` print one object that [verify.schema.json](verify.schema.json) describes: the
+`confide verify --json` and `confide explain --json` print one object that [cli.schema.json](cli.schema.json) describes: the
 verdict or the explanation, or `{"error": ..., "exit": ...}`. Every cell above is validated against it. `exit` is the exit status.
+`confide policy check`, `bundle` and `collateral` are in it too.
 """
 
 

@@ -77,7 +77,7 @@ def _show(rows: list[tuple[str, datetime | None, int]], *, as_json: bool, place:
     now = datetime.now(UTC)
     if as_json:
         pieces = [
-            {"name": name, "bytes": size, "ends": None if ends is None else ends.isoformat(), "days_left": _days(ends, now)}
+            {"name": name, "bytes": size, "ends": ends and f"{ends:%Y-%m-%dT%H:%M:%SZ}", "days_left": _days(ends, now)}
             for name, ends, size in rows
         ]
         emit_json({"place": place, "pieces": pieces})
