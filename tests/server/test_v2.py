@@ -153,3 +153,14 @@ def test_strings_that_lie_about_their_length_or_are_no_utf8_are_refused(data: by
         assert (answer.status, answer.error) == (400, "node.tensor")
 
     with_node(test)
+
+
+@pytest.mark.parametrize("text", ["", "  \n "])
+def test_a_text_of_which_no_token_is_left_is_the_callers_mistake(text: str) -> None:
+    async def test(node: Inside) -> None:
+        answer = await infer(node, "encoder", {"inputs": [tensor(["a doctor", text])]})
+        assert (answer.status, answer.error) == (400, "engine.input")
+        assert (await node.ask("POST", "/v1/pipelines/mood", {"inputs": [text]})).error == "engine.input"
+        assert (await infer(node, "encoder", {"inputs": [tensor()]})).status == 200
+
+    with_node(test)

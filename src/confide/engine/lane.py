@@ -235,6 +235,8 @@ def _answer_error(status: int, job: Job) -> EngineError:
         return EngineError(
             Code.ENGINE_TOO_LONG, found="a longer text", wanted=f"at most {job.model.loaded.max_tokens} tokens, or truncate"
         )
+    if status == wire.Status.NO_TOKENS:
+        return EngineError(Code.ENGINE_INPUT, found="a text without tokens", wanted="one that is not blank")
     return EngineError(
         Code.ENGINE_FAILED, found="a fault in the worker" if status == wire.Status.BAD_JOB else "a fault in the model"
     )

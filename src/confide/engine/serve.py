@@ -110,6 +110,8 @@ class _Batch:
                 by_slot.setdefault(job.slot, []).append(self._prepare(index, job, pipelines[job.slot]))
             except steps.TooLong:
                 self.answer(index, wire.Status.TOO_LONG)
+            except steps.NoTokens:
+                self.answer(index, wire.Status.NO_TOKENS)
             except (steps.ModelFault, KeyError, ValueError):
                 self.answer(index, wire.Status.BAD_JOB)
         for slot, items in by_slot.items():

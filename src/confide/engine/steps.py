@@ -44,6 +44,10 @@ class TooLong(Exception):  # noqa: N818 - as above
     """A text has more tokens than the package takes and the caller refused truncation."""
 
 
+class NoTokens(Exception):  # noqa: N818 - as above
+    """A text of which nothing is left: empty, or blank, and a tokenizer without special tokens."""
+
+
 class ModelFault(Exception):  # noqa: N818 - as above
     """The model failed on these inputs."""
 
@@ -122,7 +126,7 @@ class Pipeline:
                 raise TooLong
             ids = encoding.ids
             if not ids:
-                raise ModelFault  # a tokenizer without special tokens and an empty text
+                raise NoTokens
             found.append(Tokens(ids, truncated))
         return found
 

@@ -51,6 +51,7 @@ class Status(IntEnum):
     GRAPH = 4  # loading: the ONNX graph, or its inputs and outputs
     BAD_JOB = 5  # the request region does not hold what RUN says
     INTEGERS = 6  # loading: int8 on a CPU that does not multiply it exactly
+    NO_TOKENS = 7  # a text of which the tokenizer leaves nothing
 
 
 class JobFlag(IntEnum):
