@@ -274,6 +274,28 @@ LIES: dict[str, Lie] = {
         Code.SNP_EXTENSION, endorsements=lambda: {"vcek": chip(Product.TURIN).issue(amd={"4": bytes(64)})}, product=Product.TURIN
     ),
     "blSPL of 256": Lie(Code.SNP_EXTENSION, endorsements=amd("3.1", der.integer(256))),
+    **{
+        f"blSPL as {value.hex()}": Lie(Code.SNP_EXTENSION, endorsements=amd("3.1", value))
+        for value in (
+            b"",
+            b"\x04",
+            b"\x02\x01",
+            b"\x04\x01\x04",
+            b"\x02\x02\x04",
+            b"\x02\x01\x04\x00",
+            b"\x02\x02\x01\x80",
+            b"\x04\x02\x00\x80",
+            b"\x02\x03\x00\x80",
+            b"\x02\x02\x00\x80\x00",
+            b"\x02\x81\x01\x04",
+        )
+    },
+    **{
+        f"productName as {value.hex()}": Lie(Code.SNP_EXTENSION, endorsements=amd("2", value))
+        for value in (b"", b"\x16\x00", b"\x16\x09Milan-B0", b"\x16\x07Milan-B0", b"\x13\x08Milan-B0", b"\x16\x08Milan-B\xe9")
+    },
+    "hwID in an OCTET STRING of another length": Lie(Code.SNP_EXTENSION, endorsements=amd("4", b"\x04\x3f" + bytes(range(1, 65)))),
+    "hwID in another type": Lie(Code.SNP_EXTENSION, endorsements=amd("4", b"\x03\x40" + bytes(range(1, 65)))),
     "blSPL negative": Lie(Code.SNP_EXTENSION, endorsements=amd("3.1", b"\x02\x01\x84")),
     "blSPL in a second spelling": Lie(Code.SNP_EXTENSION, endorsements=amd("3.1", b"\x02\x02\x00\x04")),
     "productName in UTF-8": Lie(Code.SNP_EXTENSION, endorsements=amd("2", der.text("Milan-B0"))),
@@ -311,6 +333,9 @@ LIES: dict[str, Lie] = {
         },
     ),
     "ASK issuer": Lie(Code.X509_ROOT, endorsements=ask(issuer=name("ARK-Rome"))),
+    "ASK issuer, and no ARK beside": Lie(
+        Code.X509_ROOT, endorsements=lambda: {"ask": MILAN.issue_ask(issuer=name("ARK-Rome")), "ark": None}
+    ),
     "ASK of another root": Lie(Code.X509_SIGNATURE, endorsements=ask(key=false_amd_key("ark_genoa"))),
     "ASK signed with PKCS #1 v1.5": Lie(Code.X509_SIGNATURE_ALGORITHM, endorsements=ask(algorithm=x509.pkcs1())),
     "ASK not yet valid": Lie(Code.X509_NOT_YET_VALID, endorsements=ask(not_before=NOW + DAY)),

@@ -121,6 +121,14 @@ REFUSED: Mapping[str, tuple[Code, dict[str, Any], dict[str, Any]]] = {
     "no MRTD listed": (Code.TDX_MR_TD, {}, {"mr_tds": ()}),
     "MRTD cut short": (Code.TDX_MR_TD, {}, {"mr_tds": (MR_TD[:47],)}),
     **{f"RTMR{index}": (Code.TDX_RTMR, {f"rtmr{index}": ONE}, {"rtmrs": registers((TWO,), index)}) for index in range(4)},
+    **{
+        f"RTMR{index} beside events that are listed": (
+            Code.TDX_RTMR,
+            {f"rtmr{index}": ONE, "events": events(ONE, register=index)},
+            {"rtmrs": registers((TWO,), index), "rtmr_events": registers((ONE,), index)},
+        )
+        for index in range(4)
+    },
     "a zero RTMR": (Code.TDX_RTMR, {}, {"rtmrs": registers((ONE,), 2)}),
     "MRCONFIGID": (Code.TDX_CONFIG, {}, {"mr_config_ids": (ONE,)}),
     "MROWNER": (Code.TDX_CONFIG, {}, {"mr_owners": (ONE,)}),
