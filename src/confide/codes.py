@@ -75,7 +75,7 @@ class Code(Enum):
     EVIDENCE_MISSING = ("evidence.missing", Exit.EVIDENCE, Remedy.STOP, "the evidence lacks a part that its kind needs")
     EVIDENCE_CLOCK = ("evidence.clock", Exit.MISUSE, Remedy.FIX, "the verification time has no time zone")
 
-    # x509: certificates and revocation lists (attest/x509.py)
+    # x509: certificates and revocation lists (attest/x509)
     X509_MALFORMED = ("x509.malformed", Exit.COLLATERAL, Remedy.UPDATE, "the bytes are not an X.509 certificate or revocation list")
     X509_TOO_LARGE = ("x509.too_large", Exit.COLLATERAL, Remedy.UPDATE, "a certificate or revocation list exceeds its bound")
     X509_MISSING = ("x509.missing", Exit.COLLATERAL, Remedy.UPDATE, "a certificate of the vendor's chain is missing")

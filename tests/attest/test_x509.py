@@ -40,7 +40,7 @@ def pem(data: bytes, label: str = "CERTIFICATE") -> bytes:
 def test_cryptography_still_warns_about_serial_number_0_and_the_loader_silences_only_that() -> None:
     with pytest.warns(CryptographyDeprecationWarning, match=x509.SERIAL_NUMBER_WARNING):
         cryptography.x509.load_der_x509_certificate(VCEK)
-    x509._load_der.cache_clear()
+    x509.loading._load_der.cache_clear()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         assert x509.serial_number(x509.load_certificate(VCEK)) == 0
@@ -60,7 +60,7 @@ def test_the_upper_bound_of_cryptography_is_one_that_loads_serial_number_0() -> 
 
 
 def test_certificates_load_in_several_threads() -> None:
-    x509._load_der.cache_clear()
+    x509.loading._load_der.cache_clear()
     loaded: list[int] = []
     threads = [threading.Thread(target=lambda: loaded.append(x509.serial_number(x509.load_certificate(VCEK)))) for _ in range(8)]
     for thread in threads:

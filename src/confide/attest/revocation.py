@@ -1,6 +1,6 @@
 """Certificate revocation lists (RFC 5280 section 6.3), applied: whose, signed how, good when, and whom they revoke.
 
-Left to others: loading them (`x509.py`) and fetching them (`collateral`).
+Left to others: loading them (`x509.loading`) and fetching them (`collateral`).
 """
 
 import functools
