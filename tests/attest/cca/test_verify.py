@@ -37,6 +37,15 @@ def test_a_realm_key_of_each_curve_is_bound_by_each_hash(curve: ec.EllipticCurve
     assert verify(realm.evidence(report_data=CHALLENGE, realm={44240: hashed})).realm.public_key_hash == hashed
 
 
+def test_a_realm_key_may_name_the_algorithm_of_its_curve() -> None:
+    assert genuine(realm={44237: REALM.cose_key(alg=-35)}).simulated
+
+
+def test_a_root_that_is_marked_simulated_gives_simulated_claims() -> None:
+    marked = Root(Kind.CCA, "another emulator", OTHER_ROOT.der, simulated=True)
+    assert genuine(platform_message={"key": OTHER}, arguments={"roots": (marked,)}).simulated
+
+
 def test_a_raw_point_is_a_realm_key_of_older_tokens() -> None:
     found = genuine(realm={44237: REALM.raw_key(), 265: ...}, platform={265: "http://arm.com/CCA-SSD/1.0.0"})
     assert found.realm.profile is None
@@ -147,6 +156,14 @@ LIES: dict[str, tuple[Code, dict[str, Any]]] = {
     "a realm key of another curve": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(crv=8)}}),
     "a realm key that is symmetric": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(kty=4)}}),
     "a realm key for another algorithm": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(alg=-7)}}),
+    "a realm key whose curve is true": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(crv=True)}}),
+    "a realm key whose curve is text": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(crv="P-384")}}),
+    "a realm key with a long coordinate": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(x=bytes(49))}}),
+    "a realm key with a coordinate in text": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(x="x" * 48)}}),
+    "a realm key with both in one": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(x=REALM.raw_key()[1:], y=b"")}}),
+    "a realm key without y": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(y=...)}}),
+    "a raw realm key of another beginning": (Code.CBOR_MALFORMED, {"realm": {44237: b"\x05" + REALM.raw_key()[1:]}}),
+    "a raw realm key that is compressed": (Code.CBOR_MALFORMED, {"realm": {44237: b"\x02" + REALM.raw_key()[1:49]}}),
     "a realm key with a short coordinate": (Code.CCA_TOKEN, {"realm": {44237: REALM.cose_key(x=bytes(47))}}),
     "a realm key that is no map": (Code.CCA_TOKEN, {"realm": {44237: cbor([1])}}),
     "a realm key that is no CBOR": (Code.CBOR_MALFORMED, {"realm": {44237: b"\xff"}}),

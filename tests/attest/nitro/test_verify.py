@@ -1,5 +1,6 @@
 """Is a document genuine? Each thing that lies is refused, by its own code."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +141,22 @@ def test_the_two_kinds_do_not_pass_for_each_other(kind: Kind) -> None:
     other = Kind.NITROTPM if kind is Kind.NITRO else Kind.NITRO
     with refused(Code.NITRO_KIND):
         verify(Evidence(other.value, {"document": host(kind).document(user_data=USER_DATA)}))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("module", ["", "i-0123456789abcdef0", "i-0-enc1-tpm0", "i-0-ENC1", 7, None], ids=repr)
+def test_a_module_id_of_neither_kind_is_refused(kind: Kind, module: Any) -> None:
+    with refused(Code.NITRO_KIND):
+        genuine(kind, module_id=module)
+
+
+def test_a_time_beyond_the_leafs_end_is_refused_though_clocks_may_differ() -> None:
+    """The leaf holds now, for a moment; the document says that it was made when it will not."""
+    end = NOW - MINUTE + timedelta(hours=3)
+    at = {"now": end - MINUTE}
+    assert genuine(timestamp=round(end.timestamp() * 1000), arguments=at).age == -MINUTE
+    with refused(Code.NITRO_TIMESTAMP):
+        genuine(timestamp=round((end + MINUTE).timestamp() * 1000), arguments=at)
 
 
 def test_every_byte_behind_a_document_and_every_cut_is_refused() -> None:
