@@ -500,6 +500,13 @@ def test_half_of_the_collateral_is_refused_even_where_none_is_required() -> None
             genuine(endorsements={role: None}, revocation=OPEN)
 
 
+def test_no_collateral_at_all_is_refused_unless_none_is_required() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(COLLATERAL)
+    with refused(Code.DCAP_COLLATERAL_MISSING):
+        genuine(endorsements=nothing)
+    assert genuine(endorsements=nothing, revocation=OPEN).tcb_status is None
+
+
 def test_a_list_of_others_is_refused_even_where_none_is_required() -> None:
     for role, issuer in (("pck_crl", "processor"), ("root_crl", "platform")):
         with refused(Code.X509_CRL_MISSING):

@@ -167,6 +167,15 @@ def test_nvdec0_is_left_out_while_the_device_says_that_it_is_off() -> None:
             judge(genuine(**other, opaque={"nvdec0_status": status}))
 
 
+def test_nvdec0_is_left_out_of_the_drivers_manifest_only() -> None:
+    drivers = gpu().rim("driver", inactive=frozenset({35}))
+    own = gpu().rim("vbios", golden={35: [gpu().measurements()[36]]})
+    both: dict[str, Any] = {"rim_driver": drivers, "rim_vbios": own}
+    judge(genuine(endorsements=both))
+    with refused(Code.NVIDIA_MEASUREMENT):
+        judge(genuine(endorsements=both, measurements={36: bytes(48)}))
+
+
 VERSIONS: dict[str, dict[str, Any]] = {
     "a manifest of another driver": rim(version="570.124.07"),
     "a manifest of another VBIOS": {"endorsements": {"rim_vbios": gpu().rim("vbios", version="96.00.A5.00.02")}},
