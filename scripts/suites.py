@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TOGETHER = ("-n", "2")  # two processes (pytest-xdist); `unit` measures coverage and stays alone
 DEV = ROOT / ".venv-dev" / "bin"
 BASE_CLIENT_LIMIT_MB = 25  # "about 20 MB installed" (the issue of the base client); CI notices growth
 COVERAGE_FLOOR = {"attest": 97, "policy": 97, "seal": 97, "receipt": 97}  # percent of branches, security-critical rooms
@@ -93,7 +94,7 @@ def oldest(options: Options) -> None:
     if interpreter is None:
         raise SkippedError("found no Python 3.11 on this machine")
     python_path = make_environment(".venv-oldest", interpreter=interpreter, lock="dev.txt", projects=["-e", ".", "-e", "./sim"])
-    sh(python_path, "-m", "pytest", "-q", *options.marker)
+    sh(python_path, "-m", "pytest", "-q", *TOGETHER, *options.marker)
 
 
 def evidence(_: Options) -> None:
@@ -132,7 +133,7 @@ def wheel(_: Options) -> None:
     shutil.copy(ROOT / "pyproject.toml", outside)
     models = {"CONFIDE_MODEL_DIR": str(ROOT / ".cache" / "models"), "CONFIDE_VECTORS": _vectors()}
     sh(python_path, "-c", "import confide; assert '.venv-wheel' in confide.__file__, confide.__file__")
-    sh(python_path, "-m", "pytest", "-q", "tests/scenarios", "tests/client", cwd=outside, **models)
+    sh(python_path, "-m", "pytest", "-q", *TOGETHER, "tests/scenarios", "tests/client", cwd=outside, **models)
 
 
 def client(_: Options) -> None:
