@@ -164,3 +164,16 @@ def test_a_text_of_which_no_token_is_left_is_the_callers_mistake(text: str) -> N
         assert (await infer(node, "encoder", {"inputs": [tensor()]})).status == 200
 
     with_node(test)
+
+
+def test_another_package_than_the_client_wants_is_refused_before_it_runs() -> None:
+    async def test(node: Inside) -> None:
+        digest = (await node.ask("GET", "/v2/models/mood")).json["versions"][0].encode()
+        for method, path, body in (("GET", "", None), ("GET", "/ready", None), ("POST", "/infer", {"inputs": [tensor()]})):
+            for wanted, status in ((digest, 200), (b"0" * 64, 409)):
+                headers = ((b"content-type", b"application/json"), (b"confide-model-digest", wanted))
+                answer = await node.ask(method, f"/v2/models/mood{path}", body, headers=headers)
+                assert answer.status == status
+                assert status == 200 or answer.error == "node.model_digest"
+
+    with_node(test)

@@ -36,7 +36,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
     """POST /v1/pipelines/{model}, POST /v1/embeddings."""
 
     async def pipeline(call: Call) -> Reply | StreamReply:
-        model = parts.models.resolve(call.names[0], required=_required_digest(call), reader=parts.owners.reader(call.scope))
+        model = parts.models.resolve(call.names[0], required=required_digest(call), reader=parts.owners.reader(call.scope))
         call.channel.model = model
         request = await json_body(call.scope, call.receive, PipelineRequest, limit=call.limit)
         call.channel.parameters = {"encoding_format": request.encoding_format, **request.parameters}
@@ -47,7 +47,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
 
     async def embeddings(call: Call) -> Reply:
         request = await json_body(call.scope, call.receive, EmbeddingsRequest, limit=call.limit)
-        model = parts.models.resolve(request.model, required=_required_digest(call), reader=parts.owners.reader(call.scope))
+        model = parts.models.resolve(request.model, required=required_digest(call), reader=parts.owners.reader(call.scope))
         call.channel.model = model
         if model.task != "sentence-embedding":
             raise NodeError(Code.NODE_TASK, found=model.task, wanted="sentence-embedding")
@@ -67,7 +67,8 @@ def _answer(model: Served, result: Result, encoding: Encoding) -> bytes:
     return b"".join((head, _encode(outputs_of(result, encoding)), tail))
 
 
-def _required_digest(call: Call) -> bytes | None:
+def required_digest(call: Call) -> bytes | None:
+    """The package digest that the client wants; another one refuses before anything runs."""
     return header(call.scope, DIGEST_HEADER)
 
 

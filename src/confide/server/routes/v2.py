@@ -10,7 +10,7 @@ from confide.server import oip
 from confide.server.asgi import JSON, Reply, header
 from confide.server.models import Served
 from confide.server.parts import Parts
-from confide.server.routes.pipelines import timing_header
+from confide.server.routes.pipelines import required_digest, timing_header
 from confide.server.routing import Call, Route
 
 OCTETS = (b"content-type", b"application/octet-stream")
@@ -21,7 +21,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
     """GET /v2, /v2/health/live, /v2/health/ready, /v2/models/{}, /v2/models/{}/ready, POST /v2/models/{}/infer."""
 
     def model_of(call: Call) -> Served:
-        return parts.models.resolve(call.names[0], required=None, reader=parts.owners.reader(call.scope))
+        return parts.models.resolve(call.names[0], required=required_digest(call), reader=parts.owners.reader(call.scope))
 
     async def server(_: Call) -> Reply:
         return Reply(200, (JSON,), SERVER)
